@@ -1,0 +1,37 @@
+# The targets are the same on a developer's machine and in continuous integration.
+
+GO ?= go
+
+.PHONY: build test race lint fuzz bench cover crash-long clean
+
+build: ## the binary, without cgo
+	CGO_ENABLED=0 $(GO) build -o timberline ./cmd/timberline
+
+test: ## every suite, with its own set-up; closes with the totals
+	@$(GO) run ./test/run
+
+race: ## the race detector over the rooms that share memory
+	$(GO) test -race -timeout 20m ./model/... ./internal/... ./lineproto/... ./wal/... ./index/... ./tsm/... ./tsdb/... ./query/... ./ingest/... ./httpapi/... ./server/...
+
+lint: ## the rules of the house
+	$(GO) vet ./...
+	$(GO) test -count=1 ./internal/lint
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; done
+
+bench: ## every Go benchmark, once
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+cover: ## statement coverage by package
+	$(GO) test -coverprofile=coverage.out ./... && $(GO) tool cover -func=coverage.out | tail -n 1
+
+crash-long: ## at least 100,000 recoveries after injected crashes
+	TIMBERLINE_CRASH_RECOVERIES=100000 $(GO) test -count=1 -timeout 6h -run 'Crash' -v ./tsdb ./wal
+
+clean:
+	rm -f timberline coverage.out

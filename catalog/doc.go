@@ -1,0 +1,13 @@
+// Package catalog is the durable registry of what the user has named: databases,
+// their retention policies, and the shard groups that hold their data.
+//
+//	Database ─▶ Policy ─▶ ShardGroup ─▶ (one) shard of the engine
+//	 name, id    name, id   id, time range
+//
+// Readers take a Snapshot, which never changes; every change makes a new one and
+// is on disk before the call returns. Names are for people: directories on disk
+// are named by the ids, which are never used twice. The catalog knows nothing of
+// files with data; who drops a policy also tells the engine.
+//
+// The file is described in docs/formats/catalog.md.
+package catalog

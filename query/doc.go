@@ -1,0 +1,3 @@
+// Package query plans and runs InfluxQL statements over the views of storage
+// and delivers the answers as columns.
+package query
