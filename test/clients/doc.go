@@ -1,0 +1,3 @@
+// Package clients runs the clients that people have against the built program:
+// the influx shell of version 1, the Python library and curl.
+package clients
