@@ -185,7 +185,29 @@ func TestConformanceCommands(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d commands in %d files, 20 mutants of each", n, len(files))
+	for _, command := range dashboardStatements(t, dir) {
+		n++
+		check(t, command, nil)
+		check(t, g.mutate(command), nil)
+	}
+	t.Logf("%d commands and mutants of each", n)
+}
+
+// dashboardStatements returns the lines of dashboards/*.txt below the directory.
+func dashboardStatements(t *testing.T, dir string) []string {
+	files, err := filepath.Glob(filepath.Join(dir, "dashboards", "*.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, strings.Split(string(data), "\n")...)
+	}
+	return lines
 }
 
 // commands collects the texts under the keys command and commands at any depth.
@@ -221,4 +243,54 @@ func commandTexts(key string, value any) []string {
 		return all
 	}
 	return nil
+}
+
+func TestBindings(t *testing.T) {
+	values := []any{"s", "", "a b", 1.5, 1e21, -0.0, int64(-3), 7, int32(1), uint64(2), true, false, nil, []any{}, json.Number("1"), json.Number("1.5"),
+		json.Number("1e5"), json.Number("x"), json.Number("99999999999999999999"), json.Number("1e999.0")}
+	all := append([]any{map[string]any{}}, values...)
+	for _, kind := range []string{"ident", "identifier", "regex", "string", "float", "number", "int", "integer", "duration", "boolean", "Ident", "", "time"} {
+		for _, value := range values {
+			all = append(all, map[string]any{kind: value})
+		}
+		all = append(all, map[string]any{kind: "a", "second": "b"}, map[string]any{kind: map[string]any{"ident": "x"}}, map[string]any{kind: "("}, map[string]any{kind: "5m"})
+	}
+	for _, value := range all {
+		for _, text := range []string{
+			"SELECT $p FROM m", "SELECT f($p, $p) FROM m", "SELECT -$p FROM $p", "SELECT a AS $p FROM x.$p", "SELECT a FROM m WHERE $p = $p", "SELECT a FROM m WHERE a =~ $p",
+			"SELECT a FROM m WHERE a =~$p AND b", "SELECT a FROM m GROUP BY $p, $p", "SELECT a FROM m GROUP BY time($p)", "SELECT a FROM m fill($p)", "SELECT a FROM m LIMIT $p", "SELECT a FROM m tz($p)",
+			"SHOW TAG VALUES WITH KEY = $p", "SHOW TAG VALUES WITH KEY =~ $p", "SHOW TAG VALUES WITH KEY IN ($p, $p)", "SHOW STATS FOR $p", "CREATE DATABASE $p WITH DURATION $p REPLICATION $p NAME $p",
+			"KILL QUERY $p ON $p", "CREATE USER $p WITH PASSWORD $p", "$p", "SELECT $p.$p::$p FROM m", "SELECT $p(a) FROM m", "SELECT DISTINCT $p FROM m", "DELETE FROM $p WHERE $p", "SELECT a INTO $p.$p FROM m",
+			`SELECT $"p" FROM m WHERE $ = 1`, "SELECT a FROM m ORDER BY $p $p",
+		} {
+			if all := differences(text, map[string]any{"p": value}); len(all) > 0 {
+				t.Errorf("%q with %#v\n%s", text, value, strings.Join(all, "\n"))
+			}
+		}
+	}
+}
+
+// TestScripts checks that the recorded answers of the language's own tests are those of the reference.
+func TestScripts(t *testing.T) {
+	n := 0
+	for _, name := range []string{"select", "show", "schema", "errors"} {
+		data, err := os.ReadFile(filepath.Join("..", "..", "influxql", "testdata", name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(data), "\n\n")
+		for block := range strings.SplitSeq(rest, "\n\n") {
+			text, answer, ok := strings.Cut(block, "\n----\n")
+			if !ok {
+				t.Fatalf("%s: no divider in %q", name, block)
+			}
+			n++
+			want, _ := theirs(text, nil)
+			recorded := strings.ReplaceAll(strings.TrimSpace(answer), " WITH SHARD DURATION 0s", " WITH")
+			if recorded != want.failure+want.printed {
+				t.Errorf("%s: %q\n recorded: %s\n   theirs: %s", name, text, recorded, want.failure+want.printed)
+			}
+		}
+	}
+	t.Logf("%d recorded answers", n)
 }

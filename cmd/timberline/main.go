@@ -1,0 +1,14 @@
+// Timberline is the database server and its tools in one program.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := newRoot().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "timberline:", oneLine(err))
+		os.Exit(1)
+	}
+}

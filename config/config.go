@@ -1,0 +1,74 @@
+package config
+
+import "time"
+
+// Config is the configuration of a server.
+type Config struct {
+	Data        Data
+	Coordinator Coordinator
+	Retention   Retention
+	HTTP        HTTP
+	Logging     Logging
+}
+
+// Data is the section of storage.
+type Data struct {
+	Dir             string
+	WALSync         string // "durable" or "interval"
+	WALSyncInterval time.Duration
+	MemoryLimit     MemoryLimit
+
+	CacheMaxMemorySize             Size
+	CacheSnapshotMemorySize        Size
+	CacheSnapshotWriteColdDuration time.Duration
+	CompactFullWriteColdDuration   time.Duration
+	MaxConcurrentCompactions       int
+}
+
+// Coordinator is the section of writes and queries on their way.
+type Coordinator struct {
+	WriteTimeout         time.Duration
+	QueryTimeout         time.Duration
+	LogQueriesAfter      time.Duration
+	MaxConcurrentQueries int
+	MaxSelectPoint       int
+	MaxSelectSeries      int
+	MaxSelectBuckets     int
+	MaxQueryMemory       Size
+}
+
+// Retention is the section of the job that removes what is too old.
+type Retention struct {
+	Enabled       bool
+	CheckInterval time.Duration
+}
+
+// HTTP is the section of the HTTP listener.
+type HTTP struct {
+	BindAddress          string
+	AuthEnabled          bool
+	LogEnabled           bool
+	PprofEnabled         bool
+	Version              string
+	MaxBodySize          Size
+	MaxInflatedBodySize  Size
+	MaxInflateRatio      int
+	MaxRowLimit          int
+	MaxConnectionLimit   int
+	MaxConcurrentWrites  int
+	MaxEnqueuedWrites    int
+	EnqueuedWriteTimeout time.Duration
+	MaxHeaderSize        Size
+	ReadHeaderTimeout    time.Duration
+	IdleTimeout          time.Duration
+	MaxMessagePackMemory Size
+	BodyIdleTimeout      time.Duration
+	ResponseIdleTimeout  time.Duration
+	ShutdownTimeout      time.Duration
+}
+
+// Logging is the section of the server's log.
+type Logging struct {
+	Level  string
+	Format string
+}

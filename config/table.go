@@ -1,0 +1,248 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// setting is one row of the table of everything that can be configured.
+type setting struct {
+	section, key string
+	def          string // as text, the way it would stand in the environment
+	doc          string // one line
+	secret       bool   // never printed
+	field        func(*Config) any
+	check        func(any) error // of the typed value; nil: every value will do
+}
+
+// name returns the setting's name in errors and on the command line.
+func (s *setting) name() string { return s.section + "." + s.key }
+
+// variable returns the setting's name in the environment.
+func (s *setting) variable() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(s.section+"_"+s.key, "-", "_"))
+}
+
+// section is a heading of the file.
+type section struct {
+	name, doc string
+}
+
+var sections = []section{
+	{"data", "Storage: where it is, when a write counts as stored, how much memory it takes."},
+	{"coordinator", "Writes and queries: how long they may take and how much they may touch."},
+	{"retention", "The job that removes shards that are older than their retention policy."},
+	{"http", "The HTTP listener: addresses, limits, what clients are told."},
+	{"logging", "The server's log, on standard error."},
+}
+
+var settings = []setting{
+	{section: "data", key: "dir", def: "timberline-data", check: notEmpty,
+		doc:   "Directory of all data. It is made when it does not exist.",
+		field: func(c *Config) any { return &c.Data.Dir }},
+	{section: "data", key: "wal-sync", def: "durable", check: oneOf("durable", "interval"),
+		doc:   "When a write is acknowledged: `durable` after the log is on disk, `interval` before, with a loss of at most wal-sync-interval in a crash of the machine.",
+		field: func(c *Config) any { return &c.Data.WALSync }},
+	{section: "data", key: "wal-sync-interval", def: "100ms", check: durationBetween(time.Millisecond, time.Minute),
+		doc:   "How often the log is put on disk with `wal-sync = \"interval\"`.",
+		field: func(c *Config) any { return &c.Data.WALSyncInterval }},
+	{section: "data", key: "memory-limit", def: "60%", check: nil,
+		doc:   "Memory that caches, indexes and queries share: a size, or a percentage of the machine's or container's memory. `0` is no limit.",
+		field: func(c *Config) any { return &c.Data.MemoryLimit }},
+	{section: "data", key: "cache-max-memory-size", def: "1g", check: sizeAtLeast(1 << 20),
+		doc:   "Size of all caches of values not yet in files at which writes are refused with 503 until some are flushed.",
+		field: func(c *Config) any { return &c.Data.CacheMaxMemorySize }},
+	{section: "data", key: "cache-snapshot-memory-size", def: "0", check: sizeAtLeast(0),
+		doc:   "Size from which on a shard's cache is flushed to a file. `0` is a quarter of cache-max-memory-size, at most 128m.",
+		field: func(c *Config) any { return &c.Data.CacheSnapshotMemorySize }},
+	{section: "data", key: "cache-snapshot-write-cold-duration", def: "10m", check: durationAtLeast(time.Second),
+		doc:   "How long values stay in a cache at most before they are flushed to a file.",
+		field: func(c *Config) any { return &c.Data.CacheSnapshotWriteColdDuration }},
+	{section: "data", key: "compact-full-write-cold-duration", def: "4h", check: durationAtLeast(time.Second),
+		doc:   "A shard gets its final compaction when nothing was flushed to it for that long.",
+		field: func(c *Config) any { return &c.Data.CompactFullWriteColdDuration }},
+	{section: "data", key: "max-concurrent-compactions", def: "1", check: intAtLeast(1),
+		doc:   "Shards that are compacted at the same time.",
+		field: func(c *Config) any { return &c.Data.MaxConcurrentCompactions }},
+
+	{section: "coordinator", key: "write-timeout", def: "10s", check: durationAtLeast(0),
+		doc:   "Time a write may take before it fails with `timeout`. `0s` is no limit.",
+		field: func(c *Config) any { return &c.Coordinator.WriteTimeout }},
+	{section: "coordinator", key: "query-timeout", def: "0s", check: durationAtLeast(0),
+		doc:   "Time a query may take before it is killed. `0s` is no limit.",
+		field: func(c *Config) any { return &c.Coordinator.QueryTimeout }},
+	{section: "coordinator", key: "log-queries-after", def: "0s", check: durationAtLeast(0),
+		doc:   "Queries that run longer are logged. `0s` logs none.",
+		field: func(c *Config) any { return &c.Coordinator.LogQueriesAfter }},
+	{section: "coordinator", key: "max-concurrent-queries", def: "0", check: intAtLeast(0),
+		doc:   "Queries at the same time; more are refused. `0` is no limit.",
+		field: func(c *Config) any { return &c.Coordinator.MaxConcurrentQueries }},
+	{section: "coordinator", key: "max-select-point", def: "0", check: intAtLeast(0),
+		doc:   "Points that one SELECT may read. `0` is no limit.",
+		field: func(c *Config) any { return &c.Coordinator.MaxSelectPoint }},
+	{section: "coordinator", key: "max-select-series", def: "0", check: intAtLeast(0),
+		doc:   "Series that one SELECT may touch. `0` is no limit.",
+		field: func(c *Config) any { return &c.Coordinator.MaxSelectSeries }},
+	{section: "coordinator", key: "max-select-buckets", def: "0", check: intAtLeast(0),
+		doc:   "GROUP BY time() intervals that one SELECT may make. `0` is no limit.",
+		field: func(c *Config) any { return &c.Coordinator.MaxSelectBuckets }},
+	{section: "coordinator", key: "max-query-memory", def: "0", check: sizeAtLeast(0),
+		doc:   "Memory that one query may take. `0` leaves it to `data.memory-limit`.",
+		field: func(c *Config) any { return &c.Coordinator.MaxQueryMemory }},
+
+	{section: "retention", key: "enabled", def: "true",
+		doc:   "Remove shards that are older than their retention policy.",
+		field: func(c *Config) any { return &c.Retention.Enabled }},
+	{section: "retention", key: "check-interval", def: "30m", check: durationAtLeast(time.Second),
+		doc:   "How often to look for them.",
+		field: func(c *Config) any { return &c.Retention.CheckInterval }},
+
+	{section: "http", key: "bind-address", def: "127.0.0.1:8086", check: address,
+		doc:   "Address to listen on. Port 0 takes a free one, `:8086` listens on all interfaces.",
+		field: func(c *Config) any { return &c.HTTP.BindAddress }},
+	{section: "http", key: "auth-enabled", def: "false", check: authentication,
+		doc:   "Ask for user and password. This version has no users: `true` is refused, so that nobody takes an open server for a closed one.",
+		field: func(c *Config) any { return &c.HTTP.AuthEnabled }},
+	{section: "http", key: "log-enabled", def: "false",
+		doc:   "Log every request.",
+		field: func(c *Config) any { return &c.HTTP.LogEnabled }},
+	{section: "http", key: "pprof-enabled", def: "true",
+		doc:   "Serve Go profiles under /debug/pprof.",
+		field: func(c *Config) any { return &c.HTTP.PprofEnabled }},
+	{section: "http", key: "version", def: "1.8.10", check: clientVersion,
+		doc:   "Version that clients are told in X-Influxdb-Version. They choose their dialect by it.",
+		field: func(c *Config) any { return &c.HTTP.Version }},
+	{section: "http", key: "max-body-size", def: "25000000", check: sizeAtLeast(0),
+		doc:   "Size of a request's body as it is sent; larger ones get 413. `0` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.MaxBodySize }},
+	{section: "http", key: "max-inflated-body-size", def: "250000000", check: sizeAtLeast(0),
+		doc:   "Size of a body after decompression. `0` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.MaxInflatedBodySize }},
+	{section: "http", key: "max-inflate-ratio", def: "200", check: intAtLeast(0),
+		doc:   "How many times larger a body above 1 MiB may become by decompression. `0` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.MaxInflateRatio }},
+	{section: "http", key: "max-row-limit", def: "0", check: intAtLeast(0),
+		doc:   "Rows of an answer that is not chunked; the rest is cut off. `0` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.MaxRowLimit }},
+	{section: "http", key: "max-connection-limit", def: "0", check: intAtLeast(0),
+		doc:   "Connections at the same time; more are closed at once. `0` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.MaxConnectionLimit }},
+	{section: "http", key: "max-concurrent-write-limit", def: "0", check: intAtLeast(0),
+		doc:   "Writes at the same time. `0` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.MaxConcurrentWrites }},
+	{section: "http", key: "max-enqueued-write-limit", def: "0", check: intAtLeast(0),
+		doc:   "Writes that may wait while max-concurrent-write-limit of them run; more get 503.",
+		field: func(c *Config) any { return &c.HTTP.MaxEnqueuedWrites }},
+	{section: "http", key: "enqueued-write-timeout", def: "30s", check: durationAtLeast(0),
+		doc:   "How long a write waits before it gets 503. `0s` is no limit.",
+		field: func(c *Config) any { return &c.HTTP.EnqueuedWriteTimeout }},
+	{section: "http", key: "max-header-size", def: "1m", check: sizeAtLeast(4096),
+		doc:   "Size of a request's header, the URL with its query included.",
+		field: func(c *Config) any { return &c.HTTP.MaxHeaderSize }},
+	{section: "http", key: "read-header-timeout", def: "10s", check: durationAtLeast(time.Second),
+		doc:   "Time a client has to send its header.",
+		field: func(c *Config) any { return &c.HTTP.ReadHeaderTimeout }},
+	{section: "http", key: "idle-timeout", def: "120s", check: durationAtLeast(time.Second),
+		doc:   "How long a connection may wait for its next request.",
+		field: func(c *Config) any { return &c.HTTP.IdleTimeout }},
+	{section: "http", key: "body-idle-timeout", def: "60s", check: durationAtLeast(time.Second),
+		doc:   "A body must bring its next bytes in this time.",
+		field: func(c *Config) any { return &c.HTTP.BodyIdleTimeout }},
+	{section: "http", key: "response-idle-timeout", def: "60s", check: durationAtLeast(time.Second),
+		doc:   "A client must take the next piece of an answer in this time.",
+		field: func(c *Config) any { return &c.HTTP.ResponseIdleTimeout }},
+	{section: "http", key: "max-msgpack-memory", def: "256m", check: sizeAtLeast(1 << 16),
+		doc:   "Size of an answer in MessagePack, which has to be complete in memory before it is sent.",
+		field: func(c *Config) any { return &c.HTTP.MaxMessagePackMemory }},
+	{section: "http", key: "shutdown-timeout", def: "10s", check: durationAtLeast(0),
+		doc:   "How long a server that ends waits for running requests.",
+		field: func(c *Config) any { return &c.HTTP.ShutdownTimeout }},
+
+	{section: "logging", key: "level", def: "info", check: oneOf("debug", "info", "warn", "error"),
+		doc:   "The least important lines to log: `debug`, `info`, `warn` or `error`.",
+		field: func(c *Config) any { return &c.Logging.Level }},
+	{section: "logging", key: "format", def: "text", check: oneOf("text", "json"),
+		doc:   "Form of the lines: `text` or `json`.",
+		field: func(c *Config) any { return &c.Logging.Format }},
+}
+
+// The checks below get the value in the type of its field.
+
+func notEmpty(v any) error {
+	if v.(string) == "" {
+		return fmt.Errorf("want a value")
+	}
+	return nil
+}
+
+func oneOf(words ...string) func(any) error {
+	return func(v any) error {
+		for _, w := range words {
+			if v.(string) == w {
+				return nil
+			}
+		}
+		return fmt.Errorf("want %s", strings.Join(words, " or "))
+	}
+}
+
+func intAtLeast(least int) func(any) error {
+	return func(v any) error {
+		if v.(int) < least {
+			return fmt.Errorf("want %d or more", least)
+		}
+		return nil
+	}
+}
+
+func sizeAtLeast(least Size) func(any) error {
+	return func(v any) error {
+		if v.(Size) < least {
+			return fmt.Errorf("want %s or more", least)
+		}
+		return nil
+	}
+}
+
+func durationAtLeast(least time.Duration) func(any) error {
+	return func(v any) error {
+		if v.(time.Duration) < least {
+			return fmt.Errorf("want %s or more", FormatDuration(least))
+		}
+		return nil
+	}
+}
+
+func durationBetween(least, most time.Duration) func(any) error {
+	return func(v any) error {
+		if d := v.(time.Duration); d < least || d > most {
+			return fmt.Errorf("want %s to %s", FormatDuration(least), FormatDuration(most))
+		}
+		return nil
+	}
+}
+
+func address(v any) error {
+	if _, _, err := net.SplitHostPort(v.(string)); err != nil {
+		return fmt.Errorf("want host:port or :port")
+	}
+	return nil
+}
+
+func authentication(v any) error {
+	if v.(bool) {
+		return fmt.Errorf("this version has no authentication")
+	}
+	return nil
+}
+
+func clientVersion(v any) error {
+	s := v.(string)
+	known := strings.HasPrefix(s, "1.") || strings.HasPrefix(s, "2.") || strings.HasPrefix(s, "3.")
+	if !known || strings.Contains(s, "-c") || strings.Contains(s, "relay") {
+		return fmt.Errorf("want a version that begins with 1., 2. or 3. and contains neither -c nor relay, which clients take for other products")
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang/snappy"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// errTooLarge says that a body is above one of its limits.
+var errTooLarge = errors.New("body is too large")
+
+const (
+	minBodyBytes  = 16 << 10 // what a body buffer begins with
+	idleBodyBytes = 4 << 20  // a larger buffer is not kept for the next body
+	ratioFloor    = 1 << 20  // inflated bytes below which the ratio is not looked at
+)
+
+// bodyReader reads the bodies of writes into buffers that are used again.
+type bodyReader struct {
+	limits Limits
+	memory Memory // nil: no account
+
+	buffers sync.Pool // of *[]byte
+	gzips   sync.Pool // of *gzip.Reader
+	zstds   sync.Pool // of *zstd.Decoder
+}
+
+// body is a request's body, inflated. It is valid until release.
+type body struct {
+	data []byte
+
+	reader   *bodyReader
+	reserved int64
+}
+
+// read reads and inflates the body of a request. Errors are errTooLarge, an
+// error of the memory account, an error of the compressed form, or one of the
+// connection.
+func (b *bodyReader) read(w http.ResponseWriter, r *http.Request) (*body, error) {
+	if b.limits.MaxBodyBytes > 0 && r.ContentLength > b.limits.MaxBodyBytes {
+		return nil, errTooLarge
+	}
+	wire := &wireReader{r: r.Body, left: b.limits.MaxBodyBytes, idle: b.limits.ReadIdle}
+	if wire.idle > 0 {
+		wire.control = http.NewResponseController(w)
+	}
+	out := &body{reader: b}
+	var err error
+	switch contentEncoding(r) {
+	case "gzip", "x-gzip":
+		err = b.inflateGzip(out, wire)
+	case "zstd":
+		err = b.inflateZstd(out, wire)
+	case "snappy":
+		err = b.inflateSnappy(out, wire)
+	default:
+		err = out.fill(wire, nil, r.ContentLength)
+	}
+	if err != nil {
+		out.release()
+		return nil, err
+	}
+	if wire.control != nil {
+		// A deadline that is left would end the request while it is worked on.
+		// After a failure it must stay: net/http reads what is left of the body.
+		wire.control.SetReadDeadline(time.Time{})
+	}
+	return out, nil
+}
+
+func contentEncoding(r *http.Request) string {
+	return strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
+}
+
+// release gives the body's memory back; it may be called on nil.
+func (b *body) release() {
+	if b == nil {
+		return
+	}
+	if b.reserved > 0 {
+		b.reader.memory.Release(b.reserved)
+		b.reserved = 0
+	}
+	if cap(b.data) > 0 && cap(b.data) <= idleBodyBytes {
+		data := b.data[:0]
+		b.reader.buffers.Put(&data)
+	}
+	b.data = nil
+}
+
+// grow makes room for n more bytes.
+func (b *body) grow(n int) error {
+	if b.data == nil {
+		if p, ok := b.reader.buffers.Get().(*[]byte); ok {
+			b.data = *p
+		}
+	}
+	need := len(b.data) + n
+	if need > cap(b.data) {
+		size := max(minBodyBytes, need, 2*cap(b.data))
+		data := make([]byte, len(b.data), size)
+		copy(data, b.data)
+		b.data = data
+	}
+	if more := int64(cap(b.data)) - b.reserved; more > 0 && b.reader.memory != nil {
+		if err := b.reader.memory.Reserve(more); err != nil {
+			return err
+		}
+		b.reserved += more
+	}
+	return nil
+}
+
+// fill reads src to its end. wire is what src inflates, nil when src is the
+// wire itself. hint is the expected size, which nobody vouches for.
+func (b *body) fill(src io.Reader, wire *wireReader, hint int64) error {
+	limits := &b.reader.limits
+	if err := b.grow(int(min(max(hint+1, 1), ratioFloor))); err != nil {
+		return err
+	}
+	for {
+		if len(b.data) == cap(b.data) {
+			if err := b.grow(cap(b.data)); err != nil {
+				return err
+			}
+		}
+		n, err := src.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		if wire != nil && limits.inflatedTooLarge(int64(len(b.data)), wire.taken) {
+			return errTooLarge
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (l *Limits) inflatedTooLarge(inflated, wire int64) bool {
+	if l.MaxInflatedBytes > 0 && inflated > l.MaxInflatedBytes {
+		return true
+	}
+	return l.MaxInflateRatio > 0 && inflated > ratioFloor && inflated > l.MaxInflateRatio*max(wire, 1)
+}
+
+func (b *bodyReader) inflateGzip(out *body, wire *wireReader) error {
+	z, _ := b.gzips.Get().(*gzip.Reader)
+	if z == nil {
+		z = new(gzip.Reader)
+	}
+	defer b.gzips.Put(z)
+	if err := z.Reset(wire); err != nil {
+		return err
+	}
+	return out.fill(z, wire, 0)
+}
+
+func (b *bodyReader) inflateZstd(out *body, wire *wireReader) error {
+	z, _ := b.zstds.Get().(*zstd.Decoder)
+	if z == nil {
+		var err error
+		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+		if err != nil {
+			return fmt.Errorf("zstd: %w", err)
+		}
+	}
+	defer b.zstds.Put(z)
+	if err := z.Reset(wire); err != nil {
+		return err
+	}
+	defer z.Reset(nil)
+	return out.fill(z, wire, 0)
+}
+
+// snappyStream begins the framed form; anything else is one block, which is
+// what Prometheus sends.
+const snappyStream = "\xff\x06\x00\x00sNaPpY"
+
+func (b *bodyReader) inflateSnappy(out *body, wire *wireReader) error {
+	packed := &body{reader: b}
+	defer packed.release()
+	if err := packed.fill(wire, nil, 0); err != nil {
+		return err
+	}
+	if bytes.HasPrefix(packed.data, []byte(snappyStream)) {
+		return out.fill(snappy.NewReader(bytes.NewReader(packed.data)), wire, 0)
+	}
+	size, err := snappy.DecodedLen(packed.data)
+	if err != nil {
+		return err
+	}
+	if b.limits.inflatedTooLarge(int64(size), wire.taken) {
+		return errTooLarge
+	}
+	if err := out.grow(max(size, 1)); err != nil {
+		return err
+	}
+	data, err := snappy.Decode(out.data[:cap(out.data)], packed.data)
+	if err != nil {
+		return err
+	}
+	out.data = data
+	return nil
+}
+
+// wireReader reads what comes over the wire, counts it and stops at the limit.
+type wireReader struct {
+	r       io.Reader
+	left    int64 // negative or zero at the start: no limit
+	taken   int64
+	control *http.ResponseController
+	idle    time.Duration
+}
+
+func (w *wireReader) Read(p []byte) (int, error) {
+	if w.control != nil {
+		// A connection that cannot have deadlines, such as one of a test, goes without.
+		w.control.SetReadDeadline(time.Now().Add(w.idle))
+	}
+	n, err := w.r.Read(p)
+	w.taken += int64(n)
+	if w.left > 0 && w.taken > w.left {
+		return n, errTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("the body stopped for %s: %w", w.idle, err)
+	}
+	return n, err
+}

@@ -1,0 +1,101 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// urlParameters returns the parameters of the URL. A semicolon is part of a
+// value: people write q=…;… without escaping it. What cannot be read is left
+// out.
+func urlParameters(r *http.Request) url.Values {
+	return parseParameters(r.URL.RawQuery)
+}
+
+func parseParameters(s string) url.Values {
+	values, _ := url.ParseQuery(strings.ReplaceAll(s, ";", "%3B"))
+	return values
+}
+
+// requestForm returns the parameters of the body and the URL, those of the
+// body first. Bodies of other types than forms are not looked at. A file part
+// named q stands for the parameter.
+func (b *bodyReader) requestForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	form := url.Values{}
+	if r.Method == http.MethodPost {
+		if err := b.bodyForm(w, r, form); err != nil {
+			return nil, err
+		}
+	}
+	for key, values := range urlParameters(r) {
+		form[key] = append(form[key], values...)
+	}
+	return form, nil
+}
+
+func (b *bodyReader) bodyForm(w http.ResponseWriter, r *http.Request, form url.Values) error {
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil
+	}
+	switch kind {
+	case "application/x-www-form-urlencoded", "application/vnd.influxql", "multipart/form-data":
+	default:
+		return nil
+	}
+	content, err := b.read(w, r)
+	if err != nil {
+		return err
+	}
+	defer content.release()
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		for key, values := range parseParameters(string(content.data)) {
+			form[key] = values
+		}
+	case "application/vnd.influxql":
+		form.Set("q", string(content.data))
+	default:
+		return multipartForm(string(content.data), parameters["boundary"], form)
+	}
+	return nil
+}
+
+// multipartForm adds the fields of a multipart body to form. Files other than
+// q are passed over.
+func multipartForm(content, boundary string, form url.Values) error {
+	parts := multipart.NewReader(strings.NewReader(content), boundary)
+	var file string
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read multipart form: %w", err)
+		}
+		name := part.FormName()
+		if name == "" || part.FileName() != "" && name != "q" {
+			continue
+		}
+		value, err := io.ReadAll(part)
+		if err != nil {
+			return fmt.Errorf("read multipart form: field %q: %w", name, err)
+		}
+		if part.FileName() != "" {
+			file = string(value)
+			continue
+		}
+		form.Add(name, string(value))
+	}
+	if file != "" && strings.TrimSpace(form.Get("q")) == "" {
+		form.Set("q", file)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// ServerOptions are the settings of a Server.
+type ServerOptions struct {
+	// Addr is the address to listen on; port 0 takes a free one.
+	Addr string
+	// MaxConnections closes connections above that number at once; 0: no limit.
+	MaxConnections int
+	// ReadHeaderTimeout is the time a client has to send its header; 0: 10 s.
+	ReadHeaderTimeout time.Duration
+	// IdleTimeout is how long a connection may wait for its next request; 0: 120 s.
+	IdleTimeout time.Duration
+	// MaxHeaderBytes bounds the header, the URL included; 0: 1 MiB.
+	MaxHeaderBytes int
+	// Log receives errors of connections; nil: slog.Default.
+	Log *slog.Logger
+}
+
+// EnsureDefaults fills in what is empty.
+func (o *ServerOptions) EnsureDefaults() {
+	def(&o.ReadHeaderTimeout, 10*time.Second)
+	def(&o.IdleTimeout, 120*time.Second)
+	def(&o.MaxHeaderBytes, 1<<20)
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+}
+
+// Server listens and serves a handler. Its goroutine accepts connections until
+// Close.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+
+	failed   chan error // what ended the serving; closed after that
+	closing  sync.Once
+	closeErr error
+}
+
+// Listen opens the address and begins to serve h.
+func Listen(ctx context.Context, h http.Handler, opt ServerOptions) (*Server, error) {
+	opt.EnsureDefaults()
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", opt.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for HTTP: %w", err)
+	}
+	if opt.MaxConnections > 0 {
+		l = &limitedListener{Listener: l, slots: make(chan struct{}, opt.MaxConnections)}
+	}
+	s := &Server{
+		listener: l,
+		http: &http.Server{
+			Handler:           h,
+			ReadHeaderTimeout: opt.ReadHeaderTimeout,
+			IdleTimeout:       opt.IdleTimeout,
+			MaxHeaderBytes:    opt.MaxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug),
+		},
+		failed: make(chan error, 1),
+	}
+	go s.serve()
+	return s, nil
+}
+
+// serve is the goroutine that accepts connections.
+func (s *Server) serve() {
+	defer close(s.failed)
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- fmt.Errorf("serve HTTP on %s: %w", s.Addr(), err)
+	}
+}
+
+// Addr returns the address that the server listens on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Failed delivers the error that ended the serving, and is closed when it has
+// ended.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Close stops accepting, waits for the requests that run until ctx ends, and
+// then breaks their connections. It may be called twice.
+func (s *Server) Close(ctx context.Context) error {
+	s.closing.Do(func() {
+		err := s.http.Shutdown(ctx)
+		if err != nil {
+			err = errors.Join(fmt.Errorf("requests were still running: %w", err), s.http.Close())
+		}
+		s.closeErr = err
+	})
+	return s.closeErr
+}
+
+// limitedListener closes connections that come while all slots are taken.
+type limitedListener struct {
+	net.Listener
+	slots chan struct{}
+}
+
+// Accept returns the next connection for which there is a slot.
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.slots <- struct{}{}:
+			return &limitedConn{Conn: c, slots: l.slots}, nil
+		default:
+			c.Close()
+		}
+	}
+}
+
+type limitedConn struct {
+	net.Conn
+	slots chan struct{}
+	once  sync.Once
+}
+
+// Close closes the connection and gives its slot back.
+func (c *limitedConn) Close() error {
+	c.once.Do(func() { <-c.slots })
+	return c.Conn.Close()
+}

@@ -1,0 +1,234 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/timberlinedb/timberline/query"
+)
+
+// serve listens with the handler on a free port.
+func (h *house) serve(t *testing.T, change ...func(*ServerOptions)) (*Server, string) {
+	t.Helper()
+	opt := ServerOptions{Addr: "127.0.0.1:0"}
+	for _, c := range change {
+		c(&opt)
+	}
+	s, err := Listen(t.Context(), h, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		s.Close(ctx)
+		for err := range s.Failed() {
+			t.Error(err)
+		}
+	})
+	return s, "http://" + s.Addr()
+}
+
+func get(t *testing.T, url string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+// TestWire speaks to the server byte by byte: keep-alive, chunked bodies
+// (rule G10), and the end of the connection after 413.
+func TestWire(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.Limits.MaxBodyBytes, o.Limits.ReadIdle = 100, time.Second })
+	_, base := h.serve(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	in := bufio.NewReader(conn)
+	for _, c := range []struct {
+		request string
+		status  int
+		close   bool
+	}{
+		{"POST /write?db=d HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nm f=1\r\n0\r\n\r\n", 204, false},
+		{"POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\ncontent-type:\r\n\r\nm f=2", 204, false},
+		{"POST /write HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nm f=2", 400, false},
+		{"HEAD /ping HTTP/1.1\r\nHost: x\r\n\r\n", 204, false},
+		{"POST /query?q=x HTTP/1.1\r\nHost: x\r\nContent-Type: \r\nContent-Length: 0\r\n\r\n", 200, false},
+		{"POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n", 413, true},
+	} {
+		io.WriteString(conn, c.request)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%q: %v", c.request, err)
+		}
+		if resp.StatusCode != 204 {
+			io.Copy(io.Discard, resp.Body)
+		}
+		if resp.StatusCode != c.status || resp.Close != c.close {
+			t.Errorf("%q: %s, close %v", c.request, resp.Status, resp.Close)
+		}
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		t.Errorf("the connection is open after 413: %v", err)
+	}
+	if got := string(h.writer.requests[0].Body); got != "m f=1" {
+		t.Errorf("chunked body became %q", got)
+	}
+}
+
+func TestSlowBodyIsCutOff(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.Limits.ReadIdle = 50 * time.Millisecond })
+	_, base := h.serve(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, "POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nm f")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != 400 || !strings.Contains(string(body), "the body stopped for 50ms") {
+		t.Errorf("got %s %s", resp.Status, body)
+	}
+}
+
+// TestSlowQueryOutlivesTheReadDeadline checks that the deadline of a body does
+// not end the query that came with it.
+func TestSlowQueryOutlivesTheReadDeadline(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.Limits.ReadIdle, o.Limits.SendIdle = 20*time.Millisecond, 20*time.Millisecond })
+	h.engine.do = func(ctx context.Context, _ query.Request, emit func(*query.Result) error) error {
+		for i := range 2 {
+			time.Sleep(60 * time.Millisecond)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := emit(result(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, base := h.serve(t)
+	for range 2 {
+		resp, err := http.Post(base+"/query?chunked=true", "application/x-www-form-urlencoded", strings.NewReader("q=x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(body) != `{"results":[{"statement_id":0}]}`+"\n"+`{"results":[{"statement_id":1}]}`+"\n" {
+			t.Errorf("got %s, %v", body, err)
+		}
+	}
+}
+
+func TestConnectionLimit(t *testing.T) {
+	h := newHouse(t)
+	_, base := h.serve(t, func(o *ServerOptions) { o.MaxConnections = 1 })
+	first := get(t, base+"/ping")
+	first.Body.Close()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(conn, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Error("a second connection was served")
+	}
+	conn.Close()
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for i := 0; ; i++ { // the slot comes back when the server has seen the end
+		resp, err := http.Get(base + "/ping")
+		if err == nil {
+			resp.Body.Close()
+			break
+		}
+		if i > 200 {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+}
+
+func TestHeaderLimit(t *testing.T) {
+	h := newHouse(t)
+	_, base := h.serve(t, func(o *ServerOptions) { o.MaxHeaderBytes = 8 << 10 })
+	resp := get(t, base+"/ping", "X-Long", strings.Repeat("x", 32<<10))
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("got %s", resp.Status)
+	}
+}
+
+func TestCloseWaitsForRequests(t *testing.T) {
+	h := newHouse(t)
+	inside, proceed := make(chan bool), make(chan bool)
+	h.engine.do = func(ctx context.Context, _ query.Request, emit func(*query.Result) error) error {
+		inside <- true
+		<-proceed
+		return emit(result(0))
+	}
+	s, base := h.serve(t)
+	status := make(chan int)
+	go func() {
+		resp, err := http.Get(base + "/query?q=x")
+		if err != nil {
+			status <- 0
+			return
+		}
+		resp.Body.Close()
+		status <- resp.StatusCode
+	}()
+	<-inside
+	closed := make(chan error)
+	go func() { closed <- s.Close(context.Background()) }()
+	select {
+	case <-closed:
+		t.Fatal("Close did not wait")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(proceed)
+	if got := <-status; got != 200 {
+		t.Errorf("the request got %d", got)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestListenFails(t *testing.T) {
+	h := newHouse(t)
+	s, _ := h.serve(t)
+	if _, err := Listen(t.Context(), h, ServerOptions{Addr: s.Addr()}); err == nil || !strings.Contains(err.Error(), s.Addr()) {
+		t.Errorf("got error %v, want one that names the address", err)
+	}
+}

@@ -1,0 +1,225 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
+)
+
+// NeedsCheckpoint reports whether the delta is large enough for a checkpoint, or
+// the checkpoint was found damaged and should be made again.
+func (x *Index) NeedsCheckpoint() bool {
+	s, err := x.acquire()
+	if err != nil {
+		return false
+	}
+	defer s.release()
+	n := s.live.count()
+	if s.frozen != nil {
+		n += s.frozen.count()
+	}
+	want := x.opt.CheckpointSeries
+	if s.base != nil {
+		want = max(want, int(s.base.h.series)/16)
+	}
+	return n >= want || x.damaged.Load()
+}
+
+// Checkpoint writes a checkpoint of all series created so far and of the
+// presence as it is now. Creations, writes and searches go on meanwhile. After
+// an error the old checkpoint stays in use and the call may be repeated. A
+// damaged one is set aside and made again from the series log.
+func (x *Index) Checkpoint() error {
+	x.checkpointMu.Lock()
+	defer x.checkpointMu.Unlock()
+	frozen, err := x.freeze()
+	if err != nil {
+		return err
+	}
+	// What the checkpoint covers is never read again at open, so it has to be
+	// durable before.
+	if err := x.log.sync(); err != nil {
+		return err
+	}
+	if x.damaged.Load() {
+		if err := x.remakeBase(); err != nil {
+			return err
+		}
+	}
+	err = x.merge(frozen)
+	if errors.Is(err, ErrCorrupt) {
+		if err = x.remakeBase(); err == nil {
+			err = x.merge(frozen)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint of series index %s: %w", x.indexDir, err)
+	}
+	return nil
+}
+
+// freeze puts a new delta in the place of the one that the checkpoint takes. A
+// delta that an earlier attempt has left goes first.
+func (x *Index) freeze() (*delta, error) {
+	x.createMu.Lock()
+	defer x.createMu.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return nil, ErrClosed
+	}
+	if x.snap.frozen == nil {
+		x.frozenEnd, x.frozenBlocks = x.log.cut()
+		x.snap.frozen, x.snap.live = x.snap.live, newDelta(x.snap.live.limit(), x.seed)
+	}
+	return x.snap.frozen, nil
+}
+
+// merge writes base and frozen delta as the new checkpoint and takes it in use.
+func (x *Index) merge(frozen *delta) error {
+	x.mu.RLock()
+	old := x.snap.base // stays, since only checkpoints replace it
+	x.mu.RUnlock()
+	b, err := x.publish(checkpointInput{
+		header: checkpointHeader{covered: frozen.next - 1, log: x.frozenEnd},
+		base:   old, delta: frozen, blocks: x.frozenBlocks, presence: x.presence.copy(),
+	})
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.snap.base, x.snap.frozen = b, nil
+	x.mu.Unlock()
+	x.frozenBlocks = nil
+	return releaseBase(old)
+}
+
+// publish writes a checkpoint, which is durable afterwards, and maps it.
+func (x *Index) publish(in checkpointInput) (*base, error) {
+	in.header.seed = x.seed
+	in.header.series = uint32(in.delta.count())
+	if in.base != nil {
+		in.header.series += in.base.h.series
+	}
+	err := vfs.WriteFile(x.opt.FS, x.checkpointPath(), func(w io.Writer) error { return writeCheckpoint(w, in) })
+	if err != nil {
+		return nil, err
+	}
+	return x.openBase()
+}
+
+// remakeBase makes a damaged checkpoint again from the series log.
+func (x *Index) remakeBase() error {
+	x.mu.RLock()
+	old := x.snap.base
+	x.mu.RUnlock()
+	if old == nil {
+		return nil
+	}
+	segments, err := listSegments(x.opt.FS, x.seriesDir)
+	if err != nil {
+		return err
+	}
+	if err := x.setAside(); err != nil {
+		return err
+	}
+	r := newRebuild(x, nil, false)
+	r.until = old.h.covered
+	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: 1, onBlock: r.add}
+	if err := scan.run(context.Background(), segments, logPosition{}); err != nil && !errors.Is(err, errScanned) {
+		return errors.Join(err, releaseBase(r.base))
+	}
+	r.end = old.h.log
+	if err := r.flush(old.h.covered); err != nil {
+		return errors.Join(err, releaseBase(r.base))
+	}
+	x.mu.Lock()
+	x.snap.base = r.base
+	x.mu.Unlock()
+	return old.release()
+}
+
+// rebuild collects blocks of the series log in a delta. When it becomes large
+// it writes a checkpoint, so that memory stays bounded.
+type rebuild struct {
+	x      *Index
+	base   *base
+	d      *delta
+	blocks []blockLoc  // of the delta
+	end    logPosition // after the last block
+	until  uint32      // last id to take; 0 means all
+	flags  uint32
+	tags   model.Tags
+}
+
+// errScanned ends a scan that has seen enough.
+var errScanned = errors.New("all wanted blocks are read")
+
+func newRebuild(x *Index, b *base, presenceLost bool) *rebuild {
+	r := &rebuild{x: x, base: b, d: newDelta(1, x.seed)}
+	if b != nil {
+		r.d, r.end = newDelta(b.h.covered+1, x.seed), b.h.log
+	}
+	if presenceLost {
+		r.flags = flagPresenceLost
+	}
+	return r
+}
+
+func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
+	if r.until != 0 && loc.first > r.until {
+		return errScanned
+	}
+	if r.d.count() >= r.x.opt.RebuildSeries {
+		r.end = loc.at
+		if err := r.checkpoint(); err != nil {
+			return err
+		}
+	}
+	r.blocks = append(r.blocks, loc)
+	return walkBlock(keys.plain, keys.count, func(i int, key []byte) bool {
+		id := loc.first + uint32(i)
+		measurement, tags, err := parseNewKey(key, r.tags)
+		r.tags = tags
+		if err != nil {
+			// The checksum is right, so the key was written like this. The id
+			// stays without tags.
+			r.x.found.damage = append(r.x.found.damage, &CorruptionError{File: segmentName(r.x.seriesDir, loc.at.segment),
+				Offset: int64(loc.at.offset), First: model.SeriesID(id), Last: model.SeriesID(id), Reason: err.Error()})
+			return true
+		}
+		r.d.add(id, key, measurement, tags)
+		return true
+	})
+}
+
+// checkpoint makes the log durable up to the end and flushes.
+func (r *rebuild) checkpoint() error {
+	name := segmentName(r.x.seriesDir, r.end.segment)
+	f, err := r.x.opt.FS.OpenReadWrite(name)
+	if err != nil {
+		return fmt.Errorf("open series log segment %s: %w", name, err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("sync series log segment %s: %w", name, err)
+	}
+	return r.flush(r.d.next - 1)
+}
+
+// flush writes a checkpoint of the ids up to covered and starts a new delta.
+func (r *rebuild) flush(covered uint32) error {
+	b, err := r.x.publish(checkpointInput{
+		header: checkpointHeader{flags: r.flags, covered: covered, log: r.end},
+		base:   r.base, delta: r.d, blocks: r.blocks, presence: r.x.presence.copy(),
+	})
+	if err != nil {
+		return err
+	}
+	err = releaseBase(r.base)
+	r.base, r.d, r.blocks = b, newDelta(covered+1, r.x.seed), nil
+	return err
+}

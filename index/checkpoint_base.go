@@ -1,0 +1,507 @@
+package index
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
+)
+
+// base is a mapped checkpoint with the segments of the series log that it refers
+// to. It never changes. Files stay mapped until the last user has released it.
+type base struct {
+	p        *pages
+	h        checkpointHeader
+	keys     section
+	blocks   section
+	presence section
+	segments map[uint32]vfs.Mapping
+	dir      string // of the series log
+	slots    uint64 // home slots of the exact-match table
+	refs     atomic.Int64
+	readers  sync.Pool // of *keyReader
+	regexes  regexCache
+	checked  []atomic.Uint32 // a bit per granule: the bitmap that starts there is well-formed
+
+	unreadable atomic.Int64 // blocks of the series log that turned out damaged
+}
+
+// openBase opens the checkpoint name; fs.ErrNotExist when there is none.
+func openBase(fsys vfs.FS, name, seriesDir string) (*base, error) {
+	p, h, sections, err := openPages(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	b := &base{p: p, h: h, dir: seriesDir, segments: make(map[uint32]vfs.Mapping)}
+	b.refs.Store(1)
+	b.checked = newChecked(p)
+	b.readers.New = func() any { return &keyReader{b: b} }
+	if err := b.open(fsys, sections); err != nil {
+		b.release()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *base) open(fsys vfs.FS, sections []section) error {
+	seen := map[uint16]*section{sectionKeys: &b.keys, sectionBlocks: &b.blocks, sectionTags: {}, sectionPresence: &b.presence}
+	for _, s := range sections {
+		if to := seen[s.typ]; to != nil {
+			*to = s
+			delete(seen, s.typ)
+		} else if s.flags&sectionRequired != 0 {
+			return fmt.Errorf("open checkpoint %s: section type %d: %w", b.p.name, s.typ, ErrVersion)
+		}
+	}
+	if len(seen) > 0 {
+		return b.p.corrupt(0, fmt.Sprintf("%d required sections are missing", len(seen)))
+	}
+	if b.keys.length < 8 || b.keys.length%8 != 0 || b.blocks.length%blockEntrySize != 0 {
+		return b.p.corrupt(b.keys.offset, "sections of keys and blocks have odd lengths")
+	}
+	head, err := b.p.view(b.keys.offset, 8)
+	if err != nil {
+		return err
+	}
+	b.slots = binary.LittleEndian.Uint64(head)
+	if b.slots > b.keys.length {
+		return b.p.corrupt(b.keys.offset, fmt.Sprintf("%d slots do not fit the section", b.slots))
+	}
+	if b.h.covered > maxSeriesID || b.h.series > b.h.covered || uint64(b.h.series) > b.keys.length/8-1 {
+		return b.p.corrupt(16, fmt.Sprintf("%d series of %d ids do not fit a section of %d bytes", b.h.series, b.h.covered, b.keys.length))
+	}
+	return b.mapSegments(fsys)
+}
+
+// mapSegments maps the segments that hold the covered keys. A missing one makes
+// its keys unreadable, not the index.
+func (b *base) mapSegments(fsys vfs.FS) error {
+	numbers, err := listSegments(fsys, b.dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		if n > b.h.log.segment {
+			break
+		}
+		m, err := fsys.Map(segmentName(b.dir, n))
+		if err != nil {
+			return fmt.Errorf("map series log: %w", err)
+		}
+		b.segments[n] = m
+	}
+	return nil
+}
+
+func (b *base) retain() { b.refs.Add(1) }
+
+func (b *base) release() error {
+	if b.refs.Add(-1) > 0 {
+		return nil
+	}
+	err := b.p.mapping.Close()
+	for _, m := range b.segments {
+		err = errors.Join(err, m.Close())
+	}
+	return err
+}
+
+func (b *base) limit() uint32 { return b.h.covered + 1 }
+
+// keyReader decodes blocks of the series log and keeps the last one.
+type keyReader struct {
+	b     *base
+	loc   blockLoc
+	plain []byte
+	buf   []byte
+}
+
+// blockOf returns the block of id; ok is false when the log has no key for it.
+func (b *base) blockOf(id uint32) (loc blockLoc, ok bool, err error) {
+	n := int(b.blocks.length / blockEntrySize)
+	i := sort.Search(n, func(i int) bool {
+		l, e := b.blockAt(i)
+		if e != nil {
+			err = e
+			return true
+		}
+		return l.first > id
+	})
+	if err != nil || i == 0 {
+		return loc, false, err
+	}
+	loc, err = b.blockAt(i - 1)
+	return loc, err == nil && id < loc.first+uint32(loc.count), err
+}
+
+func (b *base) blockAt(i int) (blockLoc, error) {
+	e, err := b.p.view(b.blocks.offset+uint64(i)*blockEntrySize, blockEntrySize)
+	if err != nil {
+		return blockLoc{}, err
+	}
+	return decodeBlockEntry(e), nil
+}
+
+func appendBlockEntry(dst []byte, l blockLoc) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, l.first)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(l.count))
+	dst = binary.LittleEndian.AppendUint32(dst, l.at.segment)
+	return binary.LittleEndian.AppendUint32(dst, l.at.offset)
+}
+
+func decodeBlockEntry(e []byte) blockLoc {
+	return blockLoc{
+		first: binary.LittleEndian.Uint32(e),
+		count: binary.LittleEndian.Uint16(e[4:]),
+		at:    logPosition{binary.LittleEndian.Uint32(e[8:]), binary.LittleEndian.Uint32(e[12:])},
+	}
+}
+
+// load decodes the block at loc, unless it is the one decoded last.
+func (r *keyReader) load(loc blockLoc) error {
+	if r.loc == loc {
+		return nil
+	}
+	r.loc = blockLoc{}
+	plain, err := r.decode(loc)
+	if err != nil {
+		r.b.unreadable.Add(1)
+		return &CorruptionError{File: segmentName(r.b.dir, loc.at.segment), Offset: int64(loc.at.offset),
+			First: model.SeriesID(loc.first), Last: model.SeriesID(loc.first + uint32(loc.count) - 1), Reason: err.Error()}
+	}
+	r.loc, r.plain = loc, plain
+	return nil
+}
+
+func (r *keyReader) decode(loc blockLoc) ([]byte, error) {
+	m := r.b.segments[loc.at.segment]
+	if m == nil {
+		return nil, errors.New("segment is missing")
+	}
+	data := m.Bytes()
+	if uint64(loc.at.offset) > uint64(len(data)) {
+		return nil, fmt.Errorf("segment has only %d bytes", len(data))
+	}
+	data = data[loc.at.offset:]
+	h, err := decodeBlockHeader(data, loc.at.segment)
+	if err != nil {
+		return nil, err
+	}
+	if h.first != loc.first || h.count != loc.count {
+		return nil, fmt.Errorf("block has %d series from %d, want %d from %d", h.count, h.first, loc.count, loc.first)
+	}
+	plain, err := decodeBlockPayload(&h, data, r.buf)
+	if err == nil && h.codec == codecSnappy {
+		r.buf = plain
+	}
+	return plain, err
+}
+
+// walk calls fn with the keys of the loaded block.
+func (r *keyReader) walk(fn func(id uint32, key []byte) bool) error {
+	err := walkBlock(r.plain, int(r.loc.count), func(i int, key []byte) bool { return fn(r.loc.first+uint32(i), key) })
+	if err != nil {
+		return &CorruptionError{File: segmentName(r.b.dir, r.loc.at.segment), Offset: int64(r.loc.at.offset), Reason: err.Error()}
+	}
+	return nil
+}
+
+// appendKey appends the key of id.
+func (b *base) appendKey(dst []byte, id uint32) ([]byte, error) {
+	loc, ok, err := b.blockOf(id)
+	if err != nil {
+		return dst, err
+	}
+	if !ok {
+		return dst, lostKey(b.dir, id)
+	}
+	r := b.readers.Get().(*keyReader)
+	defer b.readers.Put(r)
+	if err := r.load(loc); err != nil {
+		return dst, err
+	}
+	err = r.walk(func(i uint32, key []byte) bool {
+		if i == id {
+			dst = append(dst, key...)
+		}
+		return i < id
+	})
+	return dst, err
+}
+
+func lostKey(dir string, id uint32) error {
+	return &CorruptionError{File: dir, First: model.SeriesID(id), Last: model.SeriesID(id), Reason: "series log has no key for the series"}
+}
+
+func (b *base) find(h uint64, key []byte) (uint32, bool, error) {
+	tag := hashTag(h)
+	end := b.keys.length/8 - 1
+	var buf []byte
+	for i := uint64(tag) * b.slots >> 32; i < end; i++ {
+		s, err := b.p.view(b.keys.offset+8+i*8, 8)
+		if err != nil {
+			return 0, false, err
+		}
+		slot := binary.LittleEndian.Uint64(s)
+		if slot == 0 || uint32(slot>>32) > tag {
+			break
+		}
+		if uint32(slot>>32) != tag {
+			continue
+		}
+		// A key that cannot be read counts as another one: the series gets a
+		// new id and can be written again.
+		buf, err = b.appendKey(buf[:0], uint32(slot))
+		if err == nil && bytes.Equal(buf, key) {
+			return uint32(slot), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+func (b *base) eachKey(bm *roaring.Bitmap, fn func(id uint32, key []byte) error) error {
+	r := b.readers.Get().(*keyReader)
+	defer b.readers.Put(r)
+	it := bm.Iterator()
+	for it.HasNext() && it.PeekNext() <= b.h.covered {
+		id := it.PeekNext()
+		loc, ok, err := b.blockOf(id)
+		if err != nil {
+			return err
+		}
+		end := id + 1 // of the ids whose keys are lost
+		if ok {
+			if r.load(loc) == nil {
+				if err := r.each(it, fn); err != nil {
+					return err
+				}
+				continue
+			}
+			end = loc.first + uint32(loc.count)
+		}
+		for it.HasNext() && it.PeekNext() < end {
+			if err := fn(it.Next(), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// each calls fn with the keys of the loaded block that the iterator asks for.
+func (r *keyReader) each(it roaring.IntPeekable, fn func(id uint32, key []byte) error) error {
+	var fail error
+	err := r.walk(func(id uint32, key []byte) bool {
+		if id == it.PeekNext() {
+			it.Next()
+			fail = fn(id, key)
+		}
+		return fail == nil && it.HasNext()
+	})
+	return errors.Join(fail, err)
+}
+
+// posting reads a posting at the start of payload.
+func (b *base) posting(payload []byte) (p posting, rest []byte, err error) {
+	ref, rest, err := decodePosting(payload, nil)
+	if err != nil {
+		return p, nil, b.p.corrupt(0, err.Error())
+	}
+	if ref.n < smallPosting {
+		return posting{list: ref.list}, rest, nil
+	}
+	raw, err := b.p.view(ref.offset, ref.length)
+	if err != nil {
+		return p, nil, err
+	}
+	bm, err := b.mapBitmap(raw, ref)
+	if err != nil {
+		return p, nil, b.p.corrupt(ref.offset, err.Error())
+	}
+	return posting{bm: bm}, rest, nil
+}
+
+// bitmapGranule is the alignment of bitmaps, so every one starts in a granule
+// of its own.
+const bitmapGranule = 8
+
+func newChecked(p *pages) []atomic.Uint32 {
+	return make([]atomic.Uint32, len(p.data)/bitmapGranule/32+1)
+}
+
+// mapBitmap returns a bitmap that uses raw as its memory. The first time the
+// whole structure is checked, since operations on a malformed one may panic.
+func (b *base) mapBitmap(raw []byte, ref postingRef) (*roaring.Bitmap, error) {
+	bm := roaring.New()
+	if _, err := bm.FromBuffer(raw); err != nil {
+		return nil, fmt.Errorf("bitmap: %w", err)
+	}
+	if n := bm.GetCardinality(); n != uint64(ref.n) {
+		return nil, fmt.Errorf("bitmap has %d ids, want %d", n, ref.n)
+	}
+	granule := ref.offset / bitmapGranule
+	checked, bit := &b.checked[granule/32], uint32(1)<<(granule%32)
+	if checked.Load()&bit == 0 {
+		if err := bm.Validate(); err != nil {
+			return nil, fmt.Errorf("bitmap: %w", err)
+		}
+		checked.Or(bit)
+	}
+	return bm, nil
+}
+
+// baseMeasurement is a measurement of a checkpoint.
+type baseMeasurement struct {
+	b    *base
+	name string
+	ids  []byte // posting
+	keys table
+}
+
+// baseKey is a tag key of a checkpoint.
+type baseKey struct {
+	b    *base
+	ids  []byte // posting
+	vals table
+}
+
+func (b *base) root() table { return table{b.p, b.h.root} }
+
+// splitPayload splits a posting and the place of a table.
+func (b *base) splitPayload(payload []byte) (ids []byte, t table, err error) {
+	_, rest, err := decodePosting(payload, nil)
+	if err == nil {
+		ids = payload[:len(payload)-len(rest)]
+		var ref tableRef
+		if ref, _, err = decodeTableRef(rest); err == nil {
+			return ids, table{b.p, ref}, nil
+		}
+	}
+	return nil, t, b.p.corrupt(0, err.Error())
+}
+
+func (b *base) measurement(name string) (partMeasurement, bool, error) {
+	payload, ok, err := b.root().find([]byte(name))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	m, err := b.openMeasurement(name, payload)
+	return m, err == nil, err
+}
+
+func (b *base) openMeasurement(name string, payload []byte) (*baseMeasurement, error) {
+	ids, keys, err := b.splitPayload(payload)
+	return &baseMeasurement{b: b, name: name, ids: ids, keys: keys}, err
+}
+
+func (b *base) eachMeasurement(fn func(name []byte, m partMeasurement) error) error {
+	c := tableCursor{t: b.root()}
+	for c.next() {
+		m, err := b.openMeasurement(string(c.key), c.payload)
+		if err != nil {
+			return err
+		}
+		if err := fn(c.key, m); err != nil {
+			return err
+		}
+	}
+	return c.fail
+}
+
+func (m *baseMeasurement) all() (posting, error) {
+	p, _, err := m.b.posting(m.ids)
+	return p, err
+}
+
+func (m *baseMeasurement) openKey(payload []byte) (*baseKey, error) {
+	ids, vals, err := m.b.splitPayload(payload)
+	return &baseKey{b: m.b, ids: ids, vals: vals}, err
+}
+
+func (m *baseMeasurement) key(name string) (partKey, bool, error) {
+	payload, ok, err := m.keys.find([]byte(name))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	k, err := m.openKey(payload)
+	return k, err == nil, err
+}
+
+func (m *baseMeasurement) eachKey(fn func(name []byte, k partKey) error) error {
+	c := tableCursor{t: m.keys}
+	for c.next() {
+		k, err := m.openKey(c.payload)
+		if err != nil {
+			return err
+		}
+		if err := fn(c.key, k); err != nil {
+			return err
+		}
+	}
+	return c.fail
+}
+
+func (k *baseKey) union() (posting, error) {
+	p, _, err := k.b.posting(k.ids)
+	return p, err
+}
+
+func (k *baseKey) values() int { return int(k.vals.ref.entries) }
+
+func (k *baseKey) find(value string) (posting, bool, error) {
+	payload, ok, err := k.vals.find([]byte(value))
+	if err != nil || !ok {
+		return posting{}, false, err
+	}
+	p, _, err := k.b.posting(payload)
+	return p, err == nil, err
+}
+
+func (k *baseKey) scan(prefix string, match func(value []byte) bool, take func(posting) error) error {
+	first, err := k.vals.seek([]byte(prefix))
+	if err != nil {
+		return err
+	}
+	c := tableCursor{t: k.vals, block: first}
+	for c.next() {
+		if cmp := comparePrefix(c.key, prefix); cmp < 0 || cmp == 0 && !match(c.key) {
+			continue
+		} else if cmp > 0 {
+			return nil
+		}
+		p, _, err := k.b.posting(c.payload)
+		if err != nil {
+			return err
+		}
+		if err := take(p); err != nil {
+			return err
+		}
+	}
+	return c.fail
+}
+
+// comparePrefix compares prefix with as many bytes of name.
+func comparePrefix(name []byte, prefix string) int {
+	return bytes.Compare(name[:min(len(name), len(prefix))], []byte(prefix))
+}
+
+type baseCursor struct {
+	tableCursor
+	b *base
+}
+
+func (k *baseKey) cursor() valueCursor { return &baseCursor{tableCursor{t: k.vals}, k.b} }
+func (c *baseCursor) name() []byte     { return c.key }
+func (c *baseCursor) err() error       { return c.fail }
+func (c *baseCursor) posting() (posting, error) {
+	p, _, err := c.b.posting(c.payload)
+	return p, err
+}

@@ -1,0 +1,348 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
+)
+
+// maxSeriesID is the last id that is given out.
+const maxSeriesID = 1<<32 - 2
+
+const checkpointName = "checkpoint"
+
+// Index is the series index of one database. Its methods may be called
+// concurrently.
+//
+// Locks, in the order in which they are taken: checkpointMu, createMu, those of
+// the series log, mu, that of a delta; presenceMu and that of the fingerprint
+// table are taken alone. Readers take only mu, those of deltas and presenceMu,
+// none of which is held across file I/O.
+type Index struct {
+	opt       Options
+	seriesDir string
+	indexDir  string
+	seed      uint64
+	log       *seriesLog
+
+	fingerprints fingerprintTable
+	presence     presence
+
+	checkpointMu sync.Mutex // serialises checkpoints, guards the fields below
+	frozenBlocks []blockLoc
+	frozenEnd    logPosition
+
+	createMu sync.Mutex // serialises creations: ids, log and journal have one order
+
+	mu     sync.RWMutex // guards the fields below
+	snap   snapshot
+	closed bool
+
+	found   recovery    // by open
+	damaged atomic.Bool // the checkpoint turned out damaged since
+}
+
+// recovery is what open found.
+type recovery struct {
+	damage            []error
+	tornBytes         int64
+	checkpointSetAway bool
+	presenceLost      bool
+}
+
+// snapshot holds the parts that make up the index. The ids of base are smaller
+// than those of frozen, and these smaller than those of live.
+type snapshot struct {
+	base   *base  // nil before the first checkpoint
+	frozen *delta // nil when no checkpoint is being written
+	live   *delta
+}
+
+func (s snapshot) parts() []part {
+	parts := make([]part, 0, 3)
+	if s.base != nil {
+		parts = append(parts, s.base)
+	}
+	if s.frozen != nil {
+		parts = append(parts, s.frozen)
+	}
+	return append(parts, s.live)
+}
+
+func (s snapshot) release() {
+	if s.base != nil {
+		s.base.release()
+	}
+}
+
+// partOf returns the part that holds id.
+func (s snapshot) partOf(id uint32) (part, bool) {
+	for _, p := range s.parts() {
+		if id < p.limit() {
+			return p, id > 0
+		}
+	}
+	return nil, false
+}
+
+// Open opens the index of a database, or makes an empty one. It maps the
+// checkpoint and reads the keys that follow it; a missing or damaged checkpoint
+// is made from the whole series log, without presence (see Metrics.PresenceLost).
+func Open(ctx context.Context, seriesDir, indexDir string, opt Options) (*Index, error) {
+	opt.EnsureDefaults()
+	if err := opt.Validate(); err != nil {
+		return nil, fmt.Errorf("options of series index: %w", err)
+	}
+	x := &Index{opt: opt, seriesDir: seriesDir, indexDir: indexDir}
+	if err := x.prepare(); err != nil {
+		return nil, err
+	}
+	old, err := x.openCheckpoint()
+	if err != nil {
+		return nil, err
+	}
+	if err := x.chooseSeed(old); err != nil {
+		return nil, err
+	}
+	if err := x.recover(ctx, old); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// prepare makes the directories and removes what a crash left.
+func (x *Index) prepare() error {
+	for _, dir := range []string{x.seriesDir, x.indexDir} {
+		if err := vfs.MkdirAll(x.opt.FS, dir); err != nil {
+			return err
+		}
+	}
+	names, err := x.opt.FS.List(x.indexDir)
+	if err != nil {
+		return fmt.Errorf("list index %s: %w", x.indexDir, err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, vfs.TempSuffix) {
+			if err := x.opt.FS.Remove(filepath.Join(x.indexDir, name)); err != nil {
+				return fmt.Errorf("remove unfinished file: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (x *Index) checkpointPath() string { return filepath.Join(x.indexDir, checkpointName) }
+
+// openCheckpoint returns the checkpoint with its presence loaded, or nil when
+// there is none that can be used.
+func (x *Index) openCheckpoint() (*base, error) {
+	b, err := x.openBase()
+	if err == nil {
+		if err = x.loadPresence(b); err == nil {
+			x.found.presenceLost = b.h.flags&flagPresenceLost != 0
+			return b, nil
+		}
+		b.release()
+	}
+	if isNotExist(err) {
+		x.found.presenceLost = true // if there are series, which the scan will tell
+		return nil, nil
+	}
+	if !errors.Is(err, ErrCorrupt) {
+		return nil, err
+	}
+	x.found.damage = append(x.found.damage, err)
+	x.found.presenceLost = true
+	return nil, x.setAside()
+}
+
+func (x *Index) openBase() (*base, error) {
+	b, err := openBase(x.opt.FS, x.checkpointPath(), x.seriesDir)
+	if err == nil {
+		b.p.onDamage = func() { x.damaged.Store(true) }
+	}
+	return b, err
+}
+
+func (x *Index) loadPresence(b *base) error {
+	raw, err := b.p.view(b.presence.offset, b.presence.length)
+	if err != nil {
+		return err
+	}
+	shards, err := decodePresence(raw)
+	if err != nil {
+		return b.p.corrupt(b.presence.offset, err.Error())
+	}
+	x.presence.load(shards)
+	return nil
+}
+
+// setAside keeps a damaged checkpoint under another name.
+func (x *Index) setAside() error {
+	name := x.checkpointPath()
+	if err := vfs.Publish(x.opt.FS, name, name+".bad"); err != nil && !isNotExist(err) {
+		return fmt.Errorf("set aside damaged checkpoint: %w", err)
+	}
+	x.found.checkpointSetAway = true
+	x.damaged.Store(false)
+	return nil
+}
+
+func (x *Index) chooseSeed(b *base) (err error) {
+	switch {
+	case b != nil:
+		x.seed = b.h.seed
+	case x.opt.HashSeed != 0:
+		x.seed = x.opt.HashSeed
+	default:
+		x.seed, err = randomSeed()
+	}
+	return err
+}
+
+// recover reads what the series log has after the checkpoint, cuts a torn tail
+// and opens the log for appending.
+func (x *Index) recover(ctx context.Context, old *base) error {
+	segments, err := listSegments(x.opt.FS, x.seriesDir)
+	if err != nil {
+		return errors.Join(err, releaseBase(old))
+	}
+	r := newRebuild(x, old, x.found.presenceLost)
+	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: r.d.first, onBlock: r.add}
+	err = scan.run(ctx, segments, r.end)
+	if err == nil {
+		x.log, err = openLog(x.opt, x.seriesDir, segments, scan)
+	}
+	if err != nil {
+		return errors.Join(err, releaseBase(r.base))
+	}
+	r.d.skip(scan.next)
+	x.log.blocks = r.blocks
+	x.snap = snapshot{base: r.base, live: r.d}
+	for _, d := range scan.damage {
+		x.found.damage = append(x.found.damage, d)
+	}
+	x.found.tornBytes = scan.torn
+	x.found.presenceLost = x.found.presenceLost && x.snap.count() > 0
+	return nil
+}
+
+func releaseBase(b *base) error {
+	if b == nil {
+		return nil
+	}
+	return b.release()
+}
+
+// Close makes the series log durable and closes the files. Searches that run
+// end well; later calls fail with ErrClosed. It may be called twice.
+func (x *Index) Close() error {
+	x.checkpointMu.Lock()
+	defer x.checkpointMu.Unlock()
+	x.createMu.Lock()
+	defer x.createMu.Unlock()
+	x.mu.Lock()
+	if x.closed {
+		x.mu.Unlock()
+		return nil
+	}
+	x.closed = true
+	s := x.snap
+	x.mu.Unlock()
+	return errors.Join(x.log.close(), releaseBase(s.base))
+}
+
+// acquire returns the parts; they must be released.
+func (x *Index) acquire() (snapshot, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.closed {
+		return snapshot{}, ErrClosed
+	}
+	if x.snap.base != nil {
+		x.snap.base.retain()
+	}
+	return x.snap, nil
+}
+
+// Sync makes the keys of all series created so far durable in the series log.
+func (x *Index) Sync() error {
+	s, err := x.acquire()
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	return x.log.sync()
+}
+
+// AppendKey appends the canonical key of a series to dst. The error matches
+// ErrUnknownSeries when the id was never given out, and ErrCorrupt when the
+// key is lost.
+func (x *Index) AppendKey(dst []byte, id model.SeriesID) ([]byte, error) {
+	s, err := x.acquire()
+	if err != nil {
+		return dst, err
+	}
+	defer s.release()
+	return x.appendKey(s, dst, id)
+}
+
+func (x *Index) appendKey(s snapshot, dst []byte, id model.SeriesID) ([]byte, error) {
+	p, ok := s.partOf(uint32(id))
+	if !ok {
+		return dst, fmt.Errorf("key of series %d: %w", id, ErrUnknownSeries)
+	}
+	if d, ok := p.(*delta); ok {
+		key := d.key(uint32(id))
+		if key == nil {
+			return dst, lostKey(x.seriesDir, uint32(id))
+		}
+		return append(dst, key...), nil
+	}
+	return s.base.appendKey(dst, uint32(id))
+}
+
+// Tags returns the measurement and the tags of a series. They lie in buf, which
+// is overwritten and returned grown; tags are appended to dst[:0].
+func (x *Index) Tags(id model.SeriesID, dst model.Tags, buf []byte) (measurement []byte, tags model.Tags, _ []byte, err error) {
+	buf, err = x.AppendKey(buf[:0], id)
+	if err != nil {
+		return nil, dst[:0], buf, err
+	}
+	measurement, tags, err = model.ParseSeriesKey(buf, dst)
+	if err != nil {
+		err = fmt.Errorf("tags of series %d: %w", id, err)
+	}
+	return measurement, tags, buf, err
+}
+
+// MarkPresent says that the series have data in a shard.
+func (x *Index) MarkPresent(shard uint64, ids []model.SeriesID) { x.presence.mark(shard, ids) }
+
+// SetPresence replaces what is known of a shard. The index keeps bm.
+func (x *Index) SetPresence(shard uint64, bm *roaring.Bitmap) { x.presence.set(shard, bm) }
+
+// DropShard forgets a shard.
+func (x *Index) DropShard(shard uint64) { x.presence.drop(shard) }
+
+// RemovePresent says that the series have no data in a shard any more.
+func (x *Index) RemovePresent(shard uint64, ids *roaring.Bitmap) { x.presence.remove(shard, ids) }
+
+// Present returns the series that have data in one of the shards. The caller
+// owns the bitmap.
+func (x *Index) Present(shards []uint64) *roaring.Bitmap { return x.presence.union(shards) }
+
+// Shards returns the shards whose presence is known, sorted.
+func (x *Index) Shards() []uint64 { return x.presence.shards() }
+
+// Damage returns what was found damaged by Open; each error matches ErrCorrupt.
+func (x *Index) Damage() []error { return append([]error(nil), x.found.damage...) }

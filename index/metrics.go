@@ -1,0 +1,75 @@
+package index
+
+// Metrics describes an index at one moment.
+type Metrics struct {
+	Series            int    // with a readable key
+	NextID            uint32 // the id that the next series gets
+	CheckpointID      uint32 // the last id that the checkpoint covers
+	DeltaSeries       int    // that no checkpoint covers
+	Fingerprints      int    // spellings that Lookup knows
+	Shards            int    // with presence
+	SeriesLogBytes    int64
+	CheckpointBytes   int64 // mapped
+	DeltaBytes        int64 // about
+	FingerprintBytes  int64
+	PresenceBytes     int64
+	TornBytes         int64 // cut off the series log by Open
+	DamagedPlaces     int   // found by Open, see Damage
+	UnreadableBlocks  int64 // reads of the series log that failed since the last checkpoint
+	CheckpointDamaged bool  // found since; Checkpoint makes it again
+
+	// CheckpointSetAside says that a damaged checkpoint was renamed to
+	// checkpoint.bad.
+	CheckpointSetAside bool
+
+	// PresenceLost says that Open had no presence to load although there are
+	// series: the owner has to tell it again, before the next Checkpoint.
+	PresenceLost bool
+}
+
+// SeriesCount returns the number of series that were created and have a key.
+func (x *Index) SeriesCount() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.snap.count()
+}
+
+func (s snapshot) count() int {
+	n := s.live.count()
+	if s.frozen != nil {
+		n += s.frozen.count()
+	}
+	if s.base != nil {
+		n += int(s.base.h.series)
+	}
+	return n
+}
+
+// Metrics returns numbers about the index; after Close all are zero.
+func (x *Index) Metrics() Metrics {
+	s, err := x.acquire()
+	if err != nil {
+		return Metrics{}
+	}
+	defer s.release()
+	m := Metrics{
+		Series: s.count(), NextID: s.live.limit(),
+		DeltaSeries: s.live.count(), DeltaBytes: s.live.size(),
+		Shards: len(x.presence.shards()), PresenceBytes: x.presence.size(),
+		SeriesLogBytes: x.log.bytes(),
+		TornBytes:      x.found.tornBytes, DamagedPlaces: len(x.found.damage),
+		CheckpointDamaged: x.damaged.Load(), CheckpointSetAside: x.found.checkpointSetAway,
+		PresenceLost: x.found.presenceLost,
+	}
+	m.Fingerprints, m.FingerprintBytes = x.fingerprints.stats()
+	if s.frozen != nil {
+		m.DeltaSeries += s.frozen.count()
+		m.DeltaBytes += s.frozen.size()
+	}
+	if s.base != nil {
+		m.CheckpointID = s.base.h.covered
+		m.CheckpointBytes = int64(len(s.base.p.mapping.Bytes()))
+		m.UnreadableBlocks = s.base.unreadable.Load()
+	}
+	return m
+}

@@ -1,0 +1,147 @@
+package index
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/model"
+)
+
+// presence knows which series have data in which shard.
+type presence struct {
+	mu      sync.RWMutex // guards the fields below
+	byShard map[uint64]*roaring.Bitmap
+	last    uint32 // the greatest id that was ever present
+}
+
+func (p *presence) load(shards map[uint64]*roaring.Bitmap) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.byShard = shards
+	for _, bm := range shards {
+		p.seenLocked(bm)
+	}
+}
+
+func (p *presence) seenLocked(bm *roaring.Bitmap) {
+	if !bm.IsEmpty() {
+		p.last = max(p.last, bm.Maximum())
+	}
+}
+
+func (p *presence) shardLocked(shard uint64) *roaring.Bitmap {
+	if p.byShard == nil {
+		p.byShard = make(map[uint64]*roaring.Bitmap)
+	}
+	bm := p.byShard[shard]
+	if bm == nil {
+		bm = roaring.New()
+		p.byShard[shard] = bm
+	}
+	return bm
+}
+
+func (p *presence) mark(shard uint64, ids []model.SeriesID) {
+	if p.has(shard, ids) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	bm := p.shardLocked(shard)
+	for _, id := range ids {
+		bm.Add(uint32(id))
+		p.last = max(p.last, uint32(id))
+	}
+}
+
+// has reports whether all ids are present; most calls of mark tell nothing new.
+func (p *presence) has(shard uint64, ids []model.SeriesID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	bm := p.byShard[shard]
+	if bm == nil {
+		return false
+	}
+	for _, id := range ids {
+		if !bm.Contains(uint32(id)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *presence) set(shard uint64, bm *roaring.Bitmap) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shardLocked(shard)
+	p.byShard[shard] = bm
+	p.seenLocked(bm)
+}
+
+func (p *presence) drop(shard uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.byShard, shard)
+}
+
+func (p *presence) remove(shard uint64, ids *roaring.Bitmap) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if bm := p.byShard[shard]; bm != nil {
+		bm.AndNot(ids)
+	}
+}
+
+func (p *presence) union(shards []uint64) *roaring.Bitmap {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	out := roaring.New()
+	for _, shard := range shards {
+		if bm := p.byShard[shard]; bm != nil {
+			out.Or(bm)
+		}
+	}
+	return out
+}
+
+func (p *presence) shards() []uint64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	shards := make([]uint64, 0, len(p.byShard))
+	for shard := range p.byShard {
+		shards = append(shards, shard)
+	}
+	slices.Sort(shards)
+	return shards
+}
+
+// copy returns what a checkpoint stores: compressed copies.
+func (p *presence) copy() map[uint64]*roaring.Bitmap {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	out := make(map[uint64]*roaring.Bitmap, len(p.byShard))
+	for shard, bm := range p.byShard {
+		c := bm.Clone()
+		c.RunOptimize()
+		out[shard] = c
+	}
+	return out
+}
+
+// lastPresent returns the greatest id that was ever present.
+func (p *presence) lastPresent() uint32 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.last
+}
+
+func (p *presence) size() (bytes int64) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, bm := range p.byShard {
+		bytes += int64(bm.GetSizeInBytes())
+	}
+	return bytes
+}

@@ -1,0 +1,192 @@
+package index
+
+import (
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/model"
+)
+
+// Search returns the series of a measurement that f selects among the ids of
+// within; nil stands for all series ever created. The caller owns the bitmap.
+func (x *Index) Search(measurement string, f *model.TagFilter, within *roaring.Bitmap) (*roaring.Bitmap, error) {
+	s, err := x.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	return s.search(measurement, f, within)
+}
+
+func (s snapshot) search(measurement string, f *model.TagFilter, within *roaring.Bitmap) (*roaring.Bitmap, error) {
+	var out *roaring.Bitmap
+	for _, p := range s.parts() {
+		bm, err := searchPart(p, measurement, f, within)
+		if err != nil {
+			return nil, err
+		}
+		if out == nil || out.IsEmpty() {
+			out = bm
+		} else {
+			out.Or(bm)
+		}
+	}
+	out.CloneCopyOnWriteContainers() // nothing points into the mapping any more
+	return out, nil
+}
+
+// MeasurementSeries returns all series of a measurement. The caller owns the
+// bitmap. It is empty when the index is closed or the measurement cannot be
+// read: Search without a filter returns the same with the error.
+func (x *Index) MeasurementSeries(measurement string) *roaring.Bitmap {
+	bm, err := x.Search(measurement, nil, nil)
+	if err != nil {
+		return roaring.New()
+	}
+	return bm
+}
+
+// names collects distinct names of several parts.
+type names map[string]struct{}
+
+func (n names) addIf(name []byte, within *roaring.Bitmap, ids func() (posting, error)) error {
+	if _, ok := n[string(name)]; ok {
+		return nil
+	}
+	if within != nil {
+		p, err := ids()
+		if err != nil || !p.intersects(within) {
+			return err
+		}
+	}
+	n[string(name)] = struct{}{}
+	return nil
+}
+
+func (n names) sorted() []string { return sortedKeys(n) }
+
+// Measurements returns the measurements that have series within the ids (nil:
+// all), sorted.
+func (x *Index) Measurements(within *roaring.Bitmap) ([]string, error) {
+	s, err := x.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	found := make(names)
+	for _, p := range s.parts() {
+		err := p.eachMeasurement(func(name []byte, m partMeasurement) error {
+			return found.addIf(name, within, m.all)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found.sorted(), nil
+}
+
+// TagKeys returns the tag keys of the series of a measurement within the ids
+// (nil: all), sorted.
+func (x *Index) TagKeys(measurement string, within *roaring.Bitmap) ([]string, error) {
+	s, err := x.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	found := make(names)
+	for _, p := range s.parts() {
+		m, ok, err := p.measurement(measurement)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		err = m.eachKey(func(name []byte, k partKey) error { return found.addIf(name, within, k.union) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found.sorted(), nil
+}
+
+// TagValues returns the distinct non-empty values of a tag key among the series
+// of a measurement within the ids (nil: all), sorted.
+func (x *Index) TagValues(measurement, key string, within *roaring.Bitmap) ([]string, error) {
+	s, err := x.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	values := []string{}
+	for _, p := range s.parts() {
+		m, ok, err := p.measurement(measurement)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		k, ok, err := m.key(key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			if values, err = appendValues(values, p, k, key, within); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.Sort(values)
+	return slices.Compact(values), nil
+}
+
+func appendValues(values []string, p part, k partKey, key string, within *roaring.Bitmap) ([]string, error) {
+	if within != nil {
+		all, err := k.union()
+		if err != nil {
+			return values, err
+		}
+		cand := roaring.And(all.bitmap(), within)
+		if cand.GetCardinality()*keyScanCost < uint64(k.values()) {
+			if read, ok, err := valuesOfKeys(p, key, cand); ok || err != nil {
+				return append(values, read...), err
+			}
+		}
+	}
+	c := k.cursor()
+	for c.next() {
+		if within != nil {
+			ids, err := c.posting()
+			if err != nil {
+				return values, err
+			}
+			if !ids.intersects(within) {
+				continue
+			}
+		}
+		values = append(values, string(c.name()))
+	}
+	return values, c.err()
+}
+
+// valuesOfKeys reads the values from the keys of the candidates; ok is false
+// when one of them is lost.
+func valuesOfKeys(p part, key string, cand *roaring.Bitmap) (values []string, ok bool, err error) {
+	found := make(names)
+	ok = true
+	var tags model.Tags
+	name := []byte(key)
+	err = p.eachKey(cand, func(id uint32, series []byte) (err error) {
+		if series == nil {
+			ok = false
+			return nil
+		}
+		if _, tags, err = model.ParseSeriesKey(series, tags); err == nil {
+			found[string(tags.Get(name))] = struct{}{}
+		}
+		return err
+	})
+	return found.sorted(), ok, err
+}

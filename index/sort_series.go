@@ -1,0 +1,291 @@
+package index
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/model"
+)
+
+// SortedSeries returns the ids of bm, series of one measurement, in the order of
+// their tag sets: compared tag by tag, key first, then value, byte by byte. A tag
+// set that another one starts with comes first.
+func (x *Index) SortedSeries(bm *roaring.Bitmap) ([]model.SeriesID, error) {
+	if bm.IsEmpty() {
+		return nil, nil
+	}
+	s, err := x.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	measurement, err := x.measurementOf(s, bm)
+	if err != nil {
+		return nil, err
+	}
+	keys, cost, err := s.sortKeys(measurement)
+	if err != nil {
+		return nil, err
+	}
+	if bm.GetCardinality()*keyScanCost <= cost {
+		return x.sortByKeys(s, bm)
+	}
+	return sortByColumns(bm, keys)
+}
+
+func (x *Index) measurementOf(s snapshot, bm *roaring.Bitmap) (string, error) {
+	key, err := x.appendKey(s, nil, model.SeriesID(bm.Minimum()))
+	if err != nil {
+		return "", err
+	}
+	name, err := model.SeriesMeasurement(key)
+	return string(name), err
+}
+
+// sortKey is a tag key with what the parts know of it.
+type sortKey struct {
+	name  string
+	parts []partKey
+}
+
+// sortKeys returns the tag keys of a measurement, sorted, and about what it
+// costs to walk all their values.
+func (s snapshot) sortKeys(measurement string) (keys []sortKey, cost uint64, err error) {
+	byName := make(map[string]*sortKey)
+	for _, p := range s.parts() {
+		m, ok, err := p.measurement(measurement)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !ok {
+			continue
+		}
+		err = m.eachKey(func(name []byte, k partKey) error {
+			sk := byName[string(name)]
+			if sk == nil {
+				sk = &sortKey{name: string(name)}
+				byName[sk.name] = sk
+			}
+			sk.parts = append(sk.parts, k)
+			ids, err := k.union()
+			cost += 4*uint64(k.values()) + uint64(ids.len())
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	for _, name := range sortedKeys(byName) {
+		keys = append(keys, *byName[name])
+	}
+	return keys, cost, nil
+}
+
+// sortByKeys reads the keys and compares them; it is the plain twin of
+// sortByColumns.
+func (x *Index) sortByKeys(s snapshot, bm *roaring.Bitmap) ([]model.SeriesID, error) {
+	type entry struct {
+		id   model.SeriesID
+		tags model.Tags
+	}
+	entries := make([]entry, 0, bm.GetCardinality())
+	for _, p := range s.parts() {
+		err := p.eachKey(bm, func(id uint32, key []byte) error {
+			if key == nil {
+				return lostKey(x.seriesDir, id)
+			}
+			_, tags, err := model.ParseSeriesKey(bytes.Clone(key), nil)
+			entries = append(entries, entry{model.SeriesID(id), tags})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(compareTags(a.tags, b.tags), cmp.Compare(a.id, b.id))
+	})
+	ids := make([]model.SeriesID, len(entries))
+	for i := range entries {
+		ids[i] = entries[i].id
+	}
+	return ids, nil
+}
+
+// compareTags compares tag by tag.
+func compareTags(a, b model.Tags) int {
+	return slices.CompareFunc(a, b, func(a, b model.Tag) int {
+		return cmp.Or(bytes.Compare(a.Key, b.Key), bytes.Compare(a.Value, b.Value))
+	})
+}
+
+// sortByColumns sorts without reading keys. For each tag key in turn, a walk
+// over its values in order gives every series the rank of its value; groups of
+// series that are equal so far are sorted by it. It ends when all groups have
+// one member, which is usually after a few keys.
+func sortByColumns(bm *roaring.Bitmap, keys []sortKey) ([]model.SeriesID, error) {
+	ids := bm.ToArray()
+	last, err := lastKeys(bm, ids, keys)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]sortItem, len(ids)) // by rank so far
+	for i := range order {
+		order[i].i = uint32(i)
+	}
+	ranks := make([]uint32, len(ids))
+	for n, k := range keys {
+		clear(ranks)
+		if err := rankValues(k, bm, ids, ranks); err != nil {
+			return nil, err
+		}
+		for i := range order {
+			it := &order[i]
+			switch {
+			case ranks[it.i] != 0:
+				it.rank = ranks[it.i]
+			case last[it.i] < int32(n):
+				it.rank = 0 // no tags are left: the shorter set is first
+			default:
+				it.rank = math.MaxUint32 // its next key is a greater one
+			}
+		}
+		if !sortGroups(order) {
+			break
+		}
+	}
+	out := make([]model.SeriesID, len(ids))
+	for i := range order {
+		out[i] = model.SeriesID(ids[order[i].i])
+	}
+	return out, nil
+}
+
+// sortItem is a series in the order: group is the same for series that are
+// equal in the keys looked at.
+type sortItem struct {
+	i, group, rank uint32
+}
+
+// sortGroups sorts each group by rank and makes the groups finer. It reports
+// whether some group has more than one member.
+func sortGroups(order []sortItem) (more bool) {
+	for from := 0; from < len(order); {
+		to := from + 1
+		for to < len(order) && order[to].group == order[from].group {
+			to++
+		}
+		if to-from > 1 {
+			slices.SortFunc(order[from:to], func(a, b sortItem) int {
+				if a.rank != b.rank {
+					return cmp.Compare(a.rank, b.rank)
+				}
+				return cmp.Compare(a.i, b.i)
+			})
+		}
+		from = to
+	}
+	group, prev := uint32(0), sortItem{}
+	for i, it := range order {
+		if i > 0 && it.group == prev.group && it.rank == prev.rank {
+			more = true
+		} else {
+			group++
+		}
+		order[i].group, prev = group, it
+	}
+	return more
+}
+
+// lastKeys returns per series the number of its last tag key, or -1.
+func lastKeys(bm *roaring.Bitmap, ids []uint32, keys []sortKey) ([]int32, error) {
+	last := make([]int32, len(ids))
+	for i := range last {
+		last[i] = -1
+	}
+	for n, k := range keys {
+		for _, p := range k.parts {
+			all, err := p.union()
+			if err != nil {
+				return nil, err
+			}
+			at := 0
+			roaring.And(all.bitmap(), bm).Iterate(func(id uint32) bool {
+				for ids[at] != id {
+					at++
+				}
+				last[at] = int32(n)
+				return true
+			})
+		}
+	}
+	return last, nil
+}
+
+// rankValues sets the rank of every series that has the key: the number, from
+// one, of its value among all values.
+func rankValues(k sortKey, bm *roaring.Bitmap, ids []uint32, ranks []uint32) error {
+	cursors := make([]valueCursor, 0, len(k.parts))
+	for _, p := range k.parts {
+		c := p.cursor()
+		if c.next() {
+			cursors = append(cursors, c)
+		} else if err := c.err(); err != nil {
+			return err
+		}
+	}
+	set := rankSetter{bm: bm, ids: ids, ranks: ranks}
+	for rank := uint32(1); len(cursors) > 0; rank++ {
+		least := slices.MinFunc(cursors, func(a, b valueCursor) int { return bytes.Compare(a.name(), b.name()) })
+		name := bytes.Clone(least.name())
+		for i := len(cursors) - 1; i >= 0; i-- {
+			c := cursors[i]
+			if !bytes.Equal(c.name(), name) {
+				continue
+			}
+			p, err := c.posting()
+			if err != nil {
+				return err
+			}
+			set.set(p, rank)
+			if !c.next() {
+				if err := c.err(); err != nil {
+					return err
+				}
+				cursors = slices.Delete(cursors, i, i+1)
+			}
+		}
+	}
+	return nil
+}
+
+// rankSetter finds the places of ids.
+type rankSetter struct {
+	bm    *roaring.Bitmap
+	ids   []uint32
+	ranks []uint32
+}
+
+func (s *rankSetter) set(p posting, rank uint32) {
+	if p.bm == nil {
+		for _, id := range p.list {
+			if at, ok := slices.BinarySearch(s.ids, id); ok {
+				s.ranks[at] = rank
+			}
+		}
+		return
+	}
+	at := 0
+	roaring.And(p.bm, s.bm).Iterate(func(id uint32) bool {
+		if s.ids[at] != id {
+			n, _ := slices.BinarySearch(s.ids[at:], id)
+			at += n
+		}
+		s.ranks[at] = rank
+		return true
+	})
+}

@@ -1,0 +1,94 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/timberlinedb/timberline/catalog"
+	"github.com/timberlinedb/timberline/tsdb"
+	"github.com/timberlinedb/timberline/wal"
+)
+
+// Errors that say that nothing of the write was stored and that it may be sent
+// again later.
+var (
+	// ErrBusy says that the cache is full or a queue is.
+	ErrBusy = errors.New("the server is busy, try again")
+	// ErrNoSpace says that the disk is full.
+	ErrNoSpace = errors.New("no space left for writes")
+	// ErrUnavailable says that the log has failed and takes no writes until
+	// the server is started again.
+	ErrUnavailable = errors.New("the write-ahead log has failed")
+)
+
+// DatabaseNotFoundError says that the database of a write does not exist.
+type DatabaseNotFoundError struct{ Name string }
+
+func (e *DatabaseNotFoundError) Error() string { return fmt.Sprintf("database not found: %q", e.Name) }
+
+// PolicyNotFoundError says that the retention policy of a write does not exist.
+type PolicyNotFoundError struct{ Name string }
+
+func (e *PolicyNotFoundError) Error() string { return "retention policy not found: " + e.Name }
+
+// ParseError says that no line of a body could be stored because of its form.
+type ParseError struct {
+	// Lines has one text per refused line: unable to parse '<line>': <reason>.
+	Lines []string
+	// FirstLine is the number of the first refused line, from 1.
+	FirstLine int
+}
+
+func (e *ParseError) Error() string { return strings.Join(e.Lines, "\n") }
+
+// Cause is why rows were refused.
+type Cause uint8
+
+// The causes of refusals, in the order in which they are found.
+const (
+	Malformed       Cause = iota // the line could not be parsed
+	InvalidKey                   // a tag or field name that may not be used
+	BeyondRetention              // older than the retention policy keeps
+	FieldConflict                // another field type than the shard has
+	causes
+)
+
+// String returns the name of the cause in metrics.
+func (c Cause) String() string {
+	return [...]string{"malformed", "invalid_key", "beyond_retention", "field_conflict"}[c]
+}
+
+// PartialWriteError says that some rows of a write were refused; the others are
+// stored.
+type PartialWriteError struct {
+	Cause     Cause  // of the first refusal that Reason tells
+	Reason    string // without the "partial write: " in front
+	Dropped   int    // rows that were well formed but refused
+	FirstLine int    // number of the first malformed line, 0 when there is none
+}
+
+func (e *PartialWriteError) Error() string {
+	return fmt.Sprintf("partial write: %s dropped=%d", e.Reason, e.Dropped)
+}
+
+// classify turns an error of the rooms below into one that says what the client
+// can do about it.
+func classify(err error) error {
+	var database *catalog.DatabaseNotFoundError
+	var policy *catalog.PolicyNotFoundError
+	switch {
+	case errors.As(err, &database):
+		return &DatabaseNotFoundError{Name: database.Name}
+	case errors.As(err, &policy):
+		return &PolicyNotFoundError{Name: policy.Name}
+	case errors.Is(err, tsdb.ErrCacheFull):
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	case errors.Is(err, wal.ErrNoSpace), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	case errors.Is(err, wal.ErrPoisoned), errors.Is(err, wal.ErrClosed), errors.Is(err, tsdb.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}

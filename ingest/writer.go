@@ -1,0 +1,181 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/timberlinedb/timberline/catalog"
+	"github.com/timberlinedb/timberline/internal/clock"
+	"github.com/timberlinedb/timberline/lineproto"
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb"
+)
+
+// Writer is the door. Its methods may be called concurrently.
+type Writer struct {
+	catalog *catalog.Catalog
+	store   *tsdb.Store
+	clock   clock.Clock
+	metrics counters
+
+	scratch sync.Pool // of *scratch
+}
+
+// scratch is what one write works with.
+type scratch struct {
+	parser lineproto.Parser
+	batch  model.Batch
+	cut    model.Batch // the rows of one shard, when a body spans several
+}
+
+// New returns a writer to a store whose databases are those of the catalog.
+func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock) *Writer {
+	w := &Writer{catalog: cat, store: store, clock: clk}
+	w.scratch.New = func() any { return new(scratch) }
+	return w
+}
+
+// Request is a write of line protocol.
+type Request struct {
+	Database, Policy string // the empty policy is the default one
+	Precision        lineproto.Precision
+	Body             []byte // inflated; not kept
+	V2               bool   // refuse the tag keys that version 2 reserves
+	Client           string // address of the sender, for diagnostics
+}
+
+// Write stores the points of a body. When it returns nil all of them are as
+// durable as the log is set to be; with a PartialWriteError those that it does
+// not name are; with any other error none is acknowledged.
+func (w *Writer) Write(ctx context.Context, req Request) error {
+	w.metrics.requests.Add(1)
+	target, err := w.target(req.Database, req.Policy)
+	if err != nil {
+		return err
+	}
+	s := w.scratch.Get().(*scratch)
+	defer w.release(s)
+	now := w.clock.Now()
+	s.parser.Parse(&s.batch, req.Body, lineproto.Options{
+		Precision: req.Precision,
+		Now:       now.UnixNano(),
+		Series:    target.series,
+		V2:        req.V2,
+	})
+	return w.storeBatch(ctx, target, &s.batch, s, req.Client)
+}
+
+// WriteBatch stores a batch that does not come from line protocol. The batch is
+// changed: rows that may not be stored are taken out.
+func (w *Writer) WriteBatch(ctx context.Context, database, policy string, b *model.Batch) error {
+	w.metrics.requests.Add(1)
+	target, err := w.target(database, policy)
+	if err != nil {
+		return err
+	}
+	s := w.scratch.Get().(*scratch)
+	defer w.release(s)
+	return w.storeBatch(ctx, target, b, s, "")
+}
+
+// maxIdleArena bounds the arena that an idle scratch keeps.
+const maxIdleArena = 4 << 20
+
+func (w *Writer) release(s *scratch) {
+	if cap(s.batch.Arena) > maxIdleArena {
+		return
+	}
+	s.batch.Reset()
+	s.cut.Reset()
+	w.scratch.Put(s)
+}
+
+// target is where a write goes.
+type target struct {
+	database string
+	id       uint32
+	policy   *catalog.Policy
+	series   lineproto.SeriesTable
+}
+
+func (w *Writer) target(database, policy string) (target, error) {
+	d := w.catalog.Snapshot().Database(database)
+	if d == nil {
+		return target{}, &DatabaseNotFoundError{Name: database}
+	}
+	p := d.Policy(policy)
+	if p == nil {
+		if policy == "" {
+			policy = d.DefaultPolicy
+		}
+		return target{}, &PolicyNotFoundError{Name: policy}
+	}
+	if err := w.store.CreateDatabase(d.ID); err != nil {
+		return target{}, classify(fmt.Errorf("open database %q: %w", database, err))
+	}
+	series := w.store.Series(d.ID)
+	if series == nil {
+		return target{}, &DatabaseNotFoundError{Name: database}
+	}
+	return target{database: database, id: d.ID, policy: p, series: series}, nil
+}
+
+// storeBatch checks the batch, writes it shard by shard and waits for the log.
+func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *scratch, client string) error {
+	var refused refusals
+	refused.malformed(b)
+	checkNames(b, &refused)
+	span, any := keep(b, to.policy.Oldest(w.clock.Now()), &refused)
+
+	var last uint64
+	stored := 0
+	for any {
+		part, result, err := w.writePart(ctx, to, b, span, s)
+		if err != nil {
+			w.metrics.failed.Add(1)
+			return classify(err)
+		}
+		last = max(last, result.LSN)
+		stored += result.Rows
+		w.metrics.values.Add(int64(result.Values))
+		if result.Dropped > 0 {
+			refused.add(FieldConflict, result.Reason, result.Dropped)
+		}
+		span, any = after(b, span, part)
+	}
+	if last > 0 {
+		if err := w.store.Commit(ctx, last); err != nil {
+			w.metrics.failed.Add(1)
+			return classify(err)
+		}
+	}
+	w.metrics.rows.Add(int64(stored))
+	w.metrics.note(&refused, client, to.database)
+	return refused.err(stored)
+}
+
+// maxShardTries bounds how often a write makes its shard again after somebody
+// has dropped it meanwhile.
+const maxShardTries = 4
+
+// writePart writes the rows of the shard group that holds the oldest row of
+// span, and returns the group's range.
+func (w *Writer) writePart(ctx context.Context, to target, b *model.Batch, span model.TimeRange, s *scratch) (model.TimeRange, tsdb.WriteResult, error) {
+	for try := 1; ; try++ {
+		group, err := w.catalog.GroupFor(to.database, to.policy.Name, span.Min)
+		if err != nil {
+			return model.TimeRange{}, tsdb.WriteResult{}, err
+		}
+		spec := tsdb.ShardSpec{ID: group.Shard, Policy: to.policy.ID, Range: group.Range}
+		if err := w.store.EnsureShard(to.id, spec); err != nil {
+			return group.Range, tsdb.WriteResult{}, err
+		}
+		result, err := w.store.Write(ctx, to.id, group.Shard, s.part(b, span, group.Range))
+		if errors.Is(err, tsdb.ErrShardNotFound) && try < maxShardTries {
+			continue
+		}
+		return group.Range, result, err
+	}
+}

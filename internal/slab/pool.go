@@ -1,0 +1,89 @@
+package slab
+
+import (
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// blockBytes is the size of the blocks that a pool recycles.
+const blockBytes = 1 << 20
+
+// Pool keeps freed blocks for the next arena, because fresh pages of an
+// anonymous mapping cost a fault each. Its methods may be called concurrently.
+type Pool struct {
+	limit int // bytes kept at most
+
+	mu     sync.Mutex // guards free and mapped
+	free   [][]byte
+	mapped int64
+}
+
+// NewPool returns a pool that keeps at most limit bytes of freed blocks.
+func NewPool(limit int) *Pool { return &Pool{limit: limit} }
+
+// Mapped returns the bytes that are mapped through the pool: blocks in use and
+// blocks kept.
+func (p *Pool) Mapped() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mapped
+}
+
+// Close gives the kept blocks back to the system. Blocks in use stay valid;
+// they are given back when their arena is freed.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	free := p.free
+	p.free, p.limit = nil, 0
+	p.mu.Unlock()
+	for _, b := range free {
+		p.unmap(b)
+	}
+}
+
+// get returns n bytes; dirty says that they may hold old content.
+func (p *Pool) get(n int) (b []byte, dirty bool) {
+	if n == blockBytes {
+		p.mu.Lock()
+		if k := len(p.free); k > 0 {
+			b, p.free = p.free[k-1], p.free[:k-1]
+			p.mu.Unlock()
+			return b, true
+		}
+		p.mu.Unlock()
+	}
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		// As with the Go heap, there is no way on without memory.
+		panic(fmt.Sprintf("slab: map %d bytes: %v", n, err))
+	}
+	p.mu.Lock()
+	p.mapped += int64(n)
+	p.mu.Unlock()
+	return b, false
+}
+
+func (p *Pool) put(b []byte) {
+	if len(b) == blockBytes {
+		p.mu.Lock()
+		if (len(p.free)+1)*blockBytes <= p.limit {
+			p.free = append(p.free, b)
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+	}
+	p.unmap(b)
+}
+
+func (p *Pool) unmap(b []byte) {
+	n := len(b)
+	if err := unix.Munmap(b); err != nil {
+		panic(fmt.Sprintf("slab: unmap %d bytes: %v", n, err))
+	}
+	p.mu.Lock()
+	p.mapped -= int64(n)
+	p.mu.Unlock()
+}

@@ -1,0 +1,128 @@
+package query
+
+import "github.com/timberlinedb/timberline/model"
+
+// columnBuilder collects the values of one output column. It takes the type of the first value that is not null; when
+// another type turns up, the column becomes one of any types.
+type columnBuilder struct {
+	col   Column
+	rows  int
+	nulls bool
+}
+
+func (b *columnBuilder) reset() {
+	c := &b.col
+	*b = columnBuilder{col: Column{
+		Floats: c.Floats[:0], Integers: c.Integers[:0], Unsigneds: c.Unsigneds[:0], Booleans: c.Booleans[:0],
+		Strings: c.Strings[:0], Present: c.Present[:0],
+	}}
+}
+
+// column returns what was collected, valid until the next reset.
+func (b *columnBuilder) column() Column {
+	c := b.col
+	if !b.nulls {
+		c.Present = nil
+	}
+	return c
+}
+
+// appendTime adds a timestamp; a column of times has nothing else.
+func (b *columnBuilder) appendTime(t int64) {
+	b.col.Kind = TimeColumn
+	b.col.Integers = append(b.col.Integers, t)
+	b.rows++
+}
+
+func (b *columnBuilder) append(v value) {
+	kind := KindOf(v.kind)
+	switch {
+	case b.col.Kind == AnyColumn:
+		b.col.Any = append(b.col.Any, v.any())
+	case kind == NullColumn:
+		b.appendNull()
+	case b.col.Kind == NullColumn:
+		b.col.Kind = kind
+		for range b.rows {
+			b.appendZero()
+		}
+		b.appendTyped(v)
+	case b.col.Kind == kind:
+		b.appendTyped(v)
+	default:
+		b.mix()
+		b.col.Any = append(b.col.Any, v.any())
+	}
+	b.rows++
+}
+
+// mark sets whether the row at hand has a value.
+func (b *columnBuilder) mark(present bool) {
+	if b.rows>>6 == len(b.col.Present) {
+		b.col.Present = append(b.col.Present, 0)
+	}
+	if present {
+		b.col.Present[b.rows>>6] |= 1 << (b.rows & 63)
+	}
+}
+
+func (b *columnBuilder) appendNull() {
+	b.nulls = true
+	b.mark(false)
+	b.appendZero()
+}
+
+func (b *columnBuilder) appendZero() {
+	switch b.col.Kind {
+	case FloatColumn:
+		b.col.Floats = append(b.col.Floats, 0)
+	case IntegerColumn:
+		b.col.Integers = append(b.col.Integers, 0)
+	case UnsignedColumn:
+		b.col.Unsigneds = append(b.col.Unsigneds, 0)
+	case BooleanColumn:
+		b.col.Booleans = append(b.col.Booleans, false)
+	case StringColumn:
+		b.col.Strings = append(b.col.Strings, "")
+	}
+}
+
+func (b *columnBuilder) appendTyped(v value) {
+	b.mark(true)
+	switch v.kind {
+	case model.Float:
+		b.col.Floats = append(b.col.Floats, v.float())
+	case model.Integer:
+		b.col.Integers = append(b.col.Integers, v.integer())
+	case model.Unsigned:
+		b.col.Unsigneds = append(b.col.Unsigneds, v.bits)
+	case model.Boolean:
+		b.col.Booleans = append(b.col.Booleans, v.boolean())
+	case model.String:
+		b.col.Strings = append(b.col.Strings, v.str)
+	}
+}
+
+// mix turns the column into one of any types.
+func (b *columnBuilder) mix() {
+	rows := make([]any, b.rows, b.rows+1)
+	for i := range rows {
+		if b.nulls && b.col.Null(i) {
+			continue
+		}
+		switch b.col.Kind {
+		case FloatColumn:
+			rows[i] = b.col.Floats[i]
+		case IntegerColumn:
+			rows[i] = b.col.Integers[i]
+		case UnsignedColumn:
+			rows[i] = b.col.Unsigneds[i]
+		case BooleanColumn:
+			rows[i] = b.col.Booleans[i]
+		case StringColumn:
+			rows[i] = b.col.Strings[i]
+		}
+	}
+	b.col = Column{Kind: AnyColumn, Any: rows}
+	b.nulls = false
+}

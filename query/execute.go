@@ -1,0 +1,79 @@
+package query
+
+import (
+	"fmt"
+
+	"github.com/timberlinedb/timberline/influxql"
+)
+
+// execute runs a statement and emits its answer.
+func (r *statementRun) execute(stmt influxql.Statement) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	switch stmt := stmt.(type) {
+	case *influxql.SelectStatement:
+		return r.runSelect(stmt)
+	case *influxql.CreateDatabaseStatement:
+		return r.changed(stmt, r.createDatabase(stmt))
+	case *influxql.DropDatabaseStatement:
+		return r.changed(stmt, r.engine.storage.DropDatabase(r.ctx, stmt.Name))
+	case *influxql.CreateRetentionPolicyStatement:
+		return r.changed(stmt, r.createPolicy(stmt))
+	case *influxql.AlterRetentionPolicyStatement:
+		return r.changed(stmt, r.alterPolicy(stmt))
+	case *influxql.DropRetentionPolicyStatement:
+		return r.changed(stmt, r.dropPolicy(stmt))
+	case *influxql.DropShardStatement:
+		return r.changed(stmt, r.dropShard(stmt.ID))
+	case *influxql.DeleteSeriesStatement:
+		return r.changed(stmt, r.deleteRows(stmt))
+	case *influxql.DropSeriesStatement:
+		return r.changed(stmt, r.dropSeries(stmt))
+	case *influxql.DropMeasurementStatement:
+		return r.changed(stmt, r.dropMeasurement(stmt))
+	case *influxql.KillQueryStatement:
+		return r.changed(stmt, r.engine.Kill(stmt.QueryID))
+	}
+	if rows, handled, err := r.show(stmt); handled {
+		if err != nil {
+			return err
+		}
+		return r.sendRows(rows)
+	}
+	if r.engine.opt.Extension != nil {
+		rows, handled, err := r.engine.opt.Extension.Statement(r.ctx, r.req.Database, stmt)
+		if handled {
+			if err != nil {
+				return err
+			}
+			return r.send(&Result{Series: rows, Messages: r.extensionWarnings(stmt)})
+		}
+	}
+	return fmt.Errorf("%s is not executed by this server", stmt)
+}
+
+// changed answers a statement that changes something and has no rows.
+func (r *statementRun) changed(stmt influxql.Statement, err error) error {
+	if err != nil {
+		return err
+	}
+	return r.send(&Result{Messages: r.warnings(stmt)})
+}
+
+// extensionWarnings warns of the extension's statements that change something.
+func (r *statementRun) extensionWarnings(stmt influxql.Statement) []Message {
+	switch stmt.(type) {
+	case *influxql.CreateUserStatement, *influxql.DropUserStatement, *influxql.SetPasswordUserStatement,
+		*influxql.GrantStatement, *influxql.GrantAdminStatement, *influxql.RevokeStatement, *influxql.RevokeAdminStatement,
+		*influxql.CreateContinuousQueryStatement, *influxql.DropContinuousQueryStatement,
+		*influxql.CreateSubscriptionStatement, *influxql.DropSubscriptionStatement:
+		return r.warnings(stmt)
+	}
+	return nil
+}
+
+// sendRows emits the series of a SHOW statement, one series a result when chunks are asked for.
+func (r *statementRun) sendRows(rows []*Series) error {
+	return r.send(&Result{Series: rows})
+}

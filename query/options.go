@@ -1,0 +1,51 @@
+package query
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/internal/clock"
+)
+
+// Options bounds what queries may do. The zero value sets no limits.
+type Options struct {
+	// Clock tells what now() is. Nil is the clock of the machine.
+	Clock clock.Clock
+
+	// Memory is what all queries together draw from. Nil means no bound.
+	Memory *budget.Account
+
+	MaxQueryBytes    int64 // memory of one query; 0: no limit of its own
+	MaxSelectPoints  int   // rows that one SELECT may read; 0: no limit
+	MaxSelectSeries  int   // series that one SELECT may read; 0: no limit
+	MaxSelectBuckets int   // time intervals of a GROUP BY time(); 0: no limit
+	MaxConcurrent    int   // queries that run at the same time; 0: no limit
+
+	Timeout  time.Duration // how long a query may run; 0: for ever
+	LogAfter time.Duration // queries that run longer are logged; 0: none
+
+	// Workers is how many goroutines one query may keep busy. 0 is GOMAXPROCS.
+	Workers int
+
+	// Log takes the slow queries. Nil logs nothing.
+	Log *slog.Logger
+
+	// Extension runs the statements that are not about data, policies and shards: users, continuous queries,
+	// subscriptions, statistics. Nil answers them with an error.
+	Extension Extension
+}
+
+// EnsureDefaults fills in what was left zero and has a default.
+func (o *Options) EnsureDefaults() {
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
+	if o.Memory == nil {
+		o.Memory = budget.New(0).Account("queries", 0)
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+}

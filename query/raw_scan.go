@@ -1,0 +1,226 @@
+package query
+
+import (
+	"math/bits"
+
+	"github.com/timberlinedb/timberline/influxql"
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
+)
+
+// newRawScan yields the rows of a source as points: merged over the series of a group when the statement needs them in
+// order of time, otherwise window by window.
+func newRawScan(s *source) iterator {
+	var main *influxql.VarRef
+	if s.opt.expr != nil {
+		main = s.opt.expr.(*influxql.VarRef)
+	}
+	layout, ok := newRowLayout(s, main)
+	if !ok {
+		return emptyIterator{}
+	}
+	return &rawScan{source: s, layout: layout}
+}
+
+// rawScan walks the groups of a source. The series of groups with one outer tagset are open at the same time.
+type rawScan struct {
+	source *source
+	layout *rowLayout
+	group  int // next to open
+	in     iterator
+}
+
+func (r *rawScan) next() (*point, error) {
+	for {
+		if r.in != nil {
+			p, err := r.in.next()
+			if err != nil || p != nil {
+				return p, err
+			}
+			r.in.close()
+			r.in = nil
+		}
+		if r.group == len(r.source.groups) {
+			return nil, nil
+		}
+		r.openNext()
+	}
+}
+
+// openNext opens the groups that share the next outer tagset.
+func (r *rawScan) openNext() {
+	s := r.source
+	outer := s.groups[r.group].outer
+	var groups []iterator
+	for ; r.group < len(s.groups) && s.groups[r.group].outer.id == outer.id; r.group++ {
+		g := &s.groups[r.group]
+		series := make([]iterator, 0, g.last-g.first)
+		for i := g.first; i < g.last; i++ {
+			series = append(series, &rawSeries{scan: r, group: g, series: &s.series[i]})
+		}
+		in := merge(series, s.opt, s.opt.ordered)
+		if n := s.opt.limit; n > 0 {
+			in = &firstPoints{in: in, left: n + s.opt.rowOffset}
+		}
+		groups = append(groups, in)
+	}
+	r.in = merge(groups, s.opt, s.opt.ordered)
+}
+
+func (r *rawScan) close() {
+	if r.in != nil {
+		r.in.close()
+		r.in = nil
+	}
+	r.group = len(r.source.groups)
+}
+
+// firstPoints ends an input early.
+type firstPoints struct {
+	in   iterator
+	left int
+}
+
+func (f *firstPoints) next() (*point, error) {
+	if f.left == 0 {
+		return nil, nil
+	}
+	f.left--
+	return f.in.next()
+}
+
+func (f *firstPoints) close() { f.in.close() }
+
+// rawSeries yields the rows of one series as points.
+type rawSeries struct {
+	scan   *rawScan
+	group  *seriesGroup
+	series *sourceSeries
+	ids    [1]model.SeriesID
+
+	cursor cursor.Cursor
+	opened bool
+	filter rowFilter
+	tags   []value // constants among the aux values
+	slab   slab
+
+	batch *cursor.Batch
+	keep  []uint64
+	row   int
+}
+
+func (r *rawSeries) open() error {
+	s := r.scan.source
+	r.opened = true
+	r.ids[0] = r.series.id
+	cur, err := s.view.view.Read(s.run.ctx, cursor.Request{
+		Measurement: s.measurement,
+		Series:      r.ids[:],
+		Fields:      r.scan.layout.fields,
+		Range:       model.TimeRange{Min: s.opt.start, Max: s.opt.end},
+		Descending:  !s.opt.ascending,
+	})
+	if err != nil {
+		return err
+	}
+	if _, ok := cur.NextSeries(); !ok {
+		err := cur.Err()
+		cur.Close()
+		return err
+	}
+	r.cursor = cur
+	r.filter = r.scan.layout.filterFor(s, r.series)
+	r.tags = auxConstants(r.scan.layout, r.series.tags)
+	return nil
+}
+
+// auxConstants returns the aux values of a series with the tags filled in.
+func auxConstants(l *rowLayout, tags model.Tags) []value {
+	if len(l.aux) == 0 {
+		return nil
+	}
+	values := make([]value, len(l.aux))
+	for i, place := range l.aux {
+		if place.tag == "" {
+			continue
+		}
+		if v := tags.Get([]byte(place.tag)); len(v) > 0 {
+			values[i] = stringValue(string(v))
+		}
+	}
+	return values
+}
+
+func (r *rawSeries) next() (*point, error) {
+	if !r.opened {
+		if err := r.open(); err != nil {
+			return nil, err
+		}
+	}
+	if r.cursor == nil {
+		return nil, nil
+	}
+	for {
+		if r.batch != nil {
+			if i, ok := nextBit(r.keep, r.row); ok {
+				r.row = i + 1
+				return r.point(i), nil
+			}
+			r.batch = nil
+		}
+		b := r.cursor.Next()
+		if b == nil {
+			err := r.cursor.Err()
+			r.close()
+			return nil, err
+		}
+		if err := r.scan.source.run.countPoints(len(b.Times)); err != nil {
+			return nil, err
+		}
+		r.batch, r.row = b, 0
+		r.keep = r.scan.layout.selectRows(b, r.filter, r.keep)
+	}
+}
+
+// point builds the point of a row.
+func (r *rawSeries) point(i int) *point {
+	p := r.slab.point()
+	l := r.scan.layout
+	p.name, p.tags, p.time = r.scan.source.measurement, r.group.tags, r.batch.Times[i]
+	if l.main >= 0 {
+		p.val = columnValue(&r.batch.Columns[l.main], i)
+	}
+	p.aux = r.slab.list(len(l.aux))
+	for j, place := range l.aux {
+		if place.column >= 0 {
+			p.aux[j] = columnValue(&r.batch.Columns[place.column], i)
+		} else {
+			p.aux[j] = r.tags[j]
+		}
+	}
+	return p
+}
+
+func (r *rawSeries) close() {
+	r.opened = true
+	if r.cursor != nil {
+		r.cursor.Close()
+		r.cursor, r.batch = nil, nil
+	}
+}
+
+// nextBit returns the first set bit at or behind from.
+func nextBit(words []uint64, from int) (int, bool) {
+	w := from >> 6
+	if w >= len(words) {
+		return 0, false
+	}
+	x := words[w] >> (from & 63) << (from & 63)
+	for x == 0 {
+		if w++; w == len(words) {
+			return 0, false
+		}
+		x = words[w]
+	}
+	return w<<6 + bits.TrailingZeros64(x), true
+}

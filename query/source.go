@@ -1,0 +1,224 @@
+package query
+
+import (
+	"sort"
+
+	"github.com/timberlinedb/timberline/influxql"
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
+)
+
+// seriesGroup is the series of one measurement that share the tags of a GROUP BY.
+type seriesGroup struct {
+	tags  *tagset // of the statement's own dimensions and those around it
+	outer *tagset // of the outermost dimensions
+	first int     // its series are source.series[first:last]
+	last  int
+}
+
+// sourceSeries is one series of a source with what is left of the condition for its rows.
+type sourceSeries struct {
+	id   model.SeriesID
+	tags model.Tags // valid as long as the view is open; nil unless the statement reads tags
+	rest influxql.Expr
+}
+
+// source is what one measurement of a view contributes to a statement.
+type source struct {
+	run         *statementRun
+	opt         *scanOptions
+	view        *openView
+	measurement string
+	fields      map[string]influxql.DataType
+	series      []sourceSeries
+	groups      []seriesGroup // in order of the answer
+}
+
+const seriesBytes = 64 // of memory for one series of a source, without its tags
+
+// newSource finds the series of a measurement and sorts them into groups.
+func (r *statementRun) newSource(view *openView, measurement string, opt *scanOptions) (*source, error) {
+	s := &source{run: r, opt: opt, view: view, measurement: measurement}
+	fields, err := view.fieldTypes(measurement)
+	if err != nil {
+		return nil, err
+	}
+	s.fields = fields
+	cond := newTagCondition(measurement, opt.condition, func(name string) bool {
+		_, ok := fields[name]
+		return ok
+	})
+	if cond.filter != nil && isNone(cond.filter) {
+		return s, nil
+	}
+	set, err := view.view.Series(measurement, cond.filter)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.memory.reserve(int64(set.Len()) * seriesBytes); err != nil {
+		return nil, err
+	}
+	s.group(set, cond)
+	s.limitGroups()
+	return s, r.countSeries(len(s.series))
+}
+
+// group sorts the series into groups and the groups into the order of the answer.
+func (s *source) group(set cursor.SeriesSet, cond *tagCondition) {
+	keepTags := s.readsTags()
+	type member struct {
+		group  int
+		series sourceSeries
+	}
+	var (
+		groups  []seriesGroup
+		members []member
+		byID    = map[string]int{}
+		counts  []int
+		tags    model.Tags
+	)
+	for i := range set.Len() {
+		tags = set.Tags(i, tags)
+		rest, none := cond.forSeries(tags)
+		if none {
+			continue
+		}
+		key := newTagset(s.opt.groupBy, seriesValues(tags, s.opt.groupBy))
+		g, ok := byID[key.id]
+		if !ok {
+			g = len(groups)
+			byID[key.id] = g
+			groups = append(groups, seriesGroup{tags: key, outer: key.subset(s.opt.dimensions)})
+			counts = append(counts, 0)
+		}
+		counts[g]++
+		m := member{group: g, series: sourceSeries{id: set.ID(i), rest: rest}}
+		if keepTags {
+			m.series.tags = append(model.Tags(nil), tags...)
+		}
+		members = append(members, m)
+	}
+
+	order := make([]int, len(groups))
+	for i := range order {
+		order[i] = i
+	}
+	sort.Slice(order, func(i, j int) bool {
+		a, b := &groups[order[i]], &groups[order[j]]
+		if !s.opt.ascending {
+			a, b = b, a
+		}
+		if a.outer.id != b.outer.id {
+			return a.outer.id < b.outer.id
+		}
+		return a.tags.id < b.tags.id
+	})
+	s.groups = make([]seriesGroup, len(groups))
+	place, next := make([]int, len(groups)), 0
+	for i, g := range order {
+		s.groups[i] = groups[g]
+		s.groups[i].first, s.groups[i].last = next, next+counts[g]
+		place[g] = next
+		next += counts[g]
+	}
+	s.series = make([]sourceSeries, len(members))
+	for i := range members {
+		g := members[i].group
+		s.series[place[g]] = members[i].series
+		place[g]++
+	}
+	if !s.opt.ascending { // of simultaneous rows the last series comes first
+		for i := range s.groups {
+			reverse(s.series[s.groups[i].first:s.groups[i].last])
+		}
+	}
+}
+
+// readsTags reports whether values of tags are among what the statement reads from rows.
+func (s *source) readsTags() bool {
+	for _, ref := range s.opt.aux {
+		if s.tagRef(ref) {
+			return true
+		}
+	}
+	if s.opt.condition == nil {
+		return false
+	}
+	for _, ref := range influxql.ExprNames(s.opt.condition) {
+		if s.tagRef(&ref) {
+			return true
+		}
+	}
+	return false
+}
+
+// tagRef reports whether a name stands for a tag in this measurement.
+func (s *source) tagRef(ref *influxql.VarRef) bool {
+	if ref.Type == influxql.Tag {
+		return true
+	}
+	_, field := s.fields[ref.Name]
+	return ref.Type == influxql.Unknown && !field
+}
+
+// limitGroups applies SLIMIT and SOFFSET.
+func (s *source) limitGroups() {
+	if s.opt.slimit == 0 && s.opt.soffset == 0 {
+		return
+	}
+	groups := s.groups
+	if !s.opt.ascending { // the limits count from the first group by name
+		groups = append([]seriesGroup(nil), groups...)
+		reverse(groups)
+	}
+	lo := min(s.opt.soffset, len(groups))
+	hi := len(groups)
+	if s.opt.slimit > 0 {
+		hi = min(lo+s.opt.slimit, hi)
+	}
+	groups = groups[lo:hi]
+	if !s.opt.ascending {
+		reverse(groups)
+	}
+	s.groups = groups
+	n := 0
+	for i := range groups {
+		n += groups[i].last - groups[i].first
+	}
+	kept := make([]sourceSeries, 0, n)
+	for i := range groups {
+		g := &groups[i]
+		members := s.series[g.first:g.last]
+		g.first = len(kept)
+		kept = append(kept, members...)
+		g.last = len(kept)
+	}
+	s.series = kept
+}
+
+func reverse[T any](s []T) {
+	for i, j := 0, len(s)-1; i < j; i, j = i+1, j-1 {
+		s[i], s[j] = s[j], s[i]
+	}
+}
+
+// countSeries checks the limit on series.
+func (r *statementRun) countSeries(n int) error {
+	r.series += int64(n)
+	if most := r.engine.opt.MaxSelectSeries; most > 0 && r.series > int64(most) {
+		return &LimitError{Limit: limitSeries, Got: r.series, Most: int64(most)}
+	}
+	return nil
+}
+
+// countPoints checks the limit on rows and whether the query was cancelled. It may be called by several goroutines.
+func (r *statementRun) countPoints(n int) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	total := r.points.Add(int64(n))
+	if most := r.engine.opt.MaxSelectPoints; most > 0 && total > int64(most) {
+		return &LimitError{Limit: limitPoint, Got: total, Most: int64(most)}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"github.com/timberlinedb/timberline/httpapi"
+	"github.com/timberlinedb/timberline/ingest"
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/monitor"
+	"github.com/timberlinedb/timberline/tsdb"
+)
+
+// register tells the monitor what the rooms count. Names with a long past, in
+// /debug/vars, are those of InfluxDB 1.x, so that its dashboards work.
+func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.cfg.HTTP.BindAddress) }))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
+		w := s.writer.Metrics()
+		collectWrites(c, w)
+		collectStore(c, s.store.Metrics())
+	}))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectMemory(c, memory) }))
+}
+
+func collectHTTP(c *monitor.Collector, h httpapi.Statistics, bind string) {
+	c.Statistic(monitor.Statistic{
+		Name: "httpd", Distinct: []string{"bind"}, Tags: map[string]string{"bind": bind},
+		Values: map[string]any{
+			"req": h.Requests, "reqActive": h.ActiveRequests, "reqDurationNs": h.RequestDurationNs,
+			"clientError": h.ClientErrors, "serverError": h.ServerErrors, "recoveredPanics": h.RecoveredPanics,
+			"pingReq": h.PingRequests, "statusReq": h.StatusRequests, "authFail": int64(0),
+			"queryReq": h.QueryRequests, "queryReqDurationNs": h.QueryDurationNs, "queryRespBytes": h.QueryResponseBytes,
+			"writeReq": h.WriteRequests, "writeReqActive": h.ActiveWrites, "writeReqDurationNs": h.WriteDurationNs,
+			"writeReqBytes": h.WriteBytes, "pointsWrittenDropped": h.PointsDropped,
+		},
+	})
+	c.Counter("http_requests_total", "Requests that were answered.", float64(h.Requests))
+	c.Gauge("http_requests_active", "Requests being answered.", float64(h.ActiveRequests))
+	c.Counter("http_client_errors_total", "Requests answered with a status of 400 to 499.", float64(h.ClientErrors))
+	c.Counter("http_server_errors_total", "Requests answered with a status of 500 and above.", float64(h.ServerErrors))
+	c.Counter("http_panics_total", "Requests that failed by a fault of the server.", float64(h.RecoveredPanics))
+	c.Counter("http_writes_throttled_total", "Writes refused because too many were running.", float64(h.ThrottledWrites))
+	c.Counter("http_write_bytes_total", "Bytes of bodies of writes, as sent.", float64(h.WriteBytes))
+	c.Counter("http_query_response_bytes_total", "Bytes of answers to queries.", float64(h.QueryResponseBytes))
+	c.Histogram(monitor.Histogram{Name: "http_write_duration_seconds", Help: "Time of a write.",
+		Bounds: h.WriteLatency.Bounds, Counts: h.WriteLatency.Counts, Sum: h.WriteLatency.Sum})
+	c.Histogram(monitor.Histogram{Name: "http_query_duration_seconds", Help: "Time of a query.",
+		Bounds: h.QueryLatency.Bounds, Counts: h.QueryLatency.Counts, Sum: h.QueryLatency.Sum})
+}
+
+func collectWrites(c *monitor.Collector, w ingest.Metrics) {
+	dropped := int64(0)
+	for _, r := range w.Refused {
+		dropped += r.Rows
+		c.Counter("points_refused_total", "Points that were not stored, by reason.", float64(r.Rows), monitor.Label{Key: "reason", Value: r.Cause.String()})
+	}
+	c.Statistic(monitor.Statistic{Name: "write", Values: map[string]any{
+		"req": w.Requests, "pointReq": w.Rows + dropped, "pointReqLocal": w.Rows + dropped,
+		"writeOk": w.Requests - w.Failed, "writeError": w.Failed, "writeDrop": dropped,
+		"writeTimeout": int64(0), "subWriteOk": int64(0), "subWriteDrop": int64(0),
+	}})
+	c.Counter("writes_total", "Writes that were asked for.", float64(w.Requests))
+	c.Counter("writes_failed_total", "Writes that failed by a fault of the server or because it was busy.", float64(w.Failed))
+	c.Counter("points_written_total", "Points stored.", float64(w.Rows))
+	c.Counter("values_written_total", "Field values stored.", float64(w.Values))
+}
+
+func collectStore(c *monitor.Collector, m tsdb.Metrics) {
+	gauges := []struct {
+		name, help string
+		value      float64
+	}{
+		{"databases", "Databases that are open.", float64(m.Databases)},
+		{"shards", "Shards that are open.", float64(m.Shards)},
+		{"series", "Series that were ever created in the databases.", float64(m.Series)},
+		{"tsm_files", "Block files.", float64(m.Files)},
+		{"tsm_file_bytes", "Size of the block files.", float64(m.FileBytes)},
+		{"cache_bytes", "Memory of values that are not in files yet.", float64(m.CacheBytes)},
+		{"cache_limit_bytes", "Cache size at which writes are refused.", float64(m.CacheLimit)},
+		{"cache_rows", "Rows that are not in files yet.", float64(m.CacheRows)},
+		{"cache_frozen", "Caches being flushed.", float64(m.FrozenCaches)},
+		{"compaction_backlog", "Merges that wait.", float64(m.CompactionBacklog)},
+		{"tombstones", "Deletes that files do not reflect yet.", float64(m.Tombstones)},
+		{"lost_files", "Block files that cannot be read.", float64(m.LostFiles)},
+		{"wal_segments", "Segments of the log.", float64(m.Log.Segments)},
+		{"wal_disk_bytes", "Size of the log on disk, spare segments included.", float64(m.Log.DiskBytes)},
+		{"wal_pending_bytes", "Bytes of the log that wait for the disk.", float64(m.Log.PendingBytes)},
+		{"wal_durable_lsn", "Newest frame of the log that is on disk.", float64(m.DurableLSN)},
+		{"wal_appended_lsn", "Newest frame of the log.", float64(m.AppendedLSN)},
+	}
+	for _, g := range gauges {
+		c.Gauge(g.name, g.help, g.value)
+	}
+	counters := []struct {
+		name, help string
+		value      int64
+	}{
+		{"rows_overwritten_total", "Rows that replaced an older one, found at flush and merge.", m.RowsOverwritten},
+		{"cache_refusals_total", "Writes refused because the cache was full.", m.WritesRefused},
+		{"flushes_total", "Caches written to files.", m.Flushes},
+		{"flush_failures_total", "Flushes that failed.", m.FlushFailures},
+		{"flushed_rows_total", "Rows written to files.", m.FlushedRows},
+		{"flushed_bytes_total", "Bytes of files written by flushes.", m.FlushedBytes},
+		{"compactions_total", "Merges of files.", m.Compactions},
+		{"compaction_failures_total", "Merges that failed.", m.CompactionFails},
+		{"compacted_bytes_total", "Bytes of files written by merges.", m.CompactedBytes},
+		{"deletes_total", "Deletes.", m.Deletes},
+		{"wal_syncs_total", "Syncs of the log.", int64(m.Log.Syncs)},
+		{"wal_appended_bytes_total", "Bytes appended to the log.", m.Log.Bytes},
+		{"wal_blocked_total", "Times that a write waited for room in the log's queue.", int64(m.Log.Blocked)},
+		{"corruptions_total", "Damage found in stored data.", m.CorruptionsFound},
+		{"quarantined_files_total", "Damaged files that were set aside.", m.QuarantinedFiles},
+		{"orphans_removed_total", "Files removed at start that a crash or drop had left.", m.OrphansRemoved},
+	}
+	for _, n := range counters {
+		c.Counter(n.name, n.help, float64(n.value))
+	}
+	c.Gauge("replay_seconds", "Time of the log's replay at start.", m.Replay.Took.Seconds())
+	c.Gauge("replay_rows", "Rows replayed at start.", float64(m.Replay.Rows))
+}
+
+func collectMemory(c *monitor.Collector, memory *budget.Budget) {
+	c.Gauge("memory_limit_bytes", "The memory budget; 0 is none.", float64(memory.Limit()))
+	for _, u := range memory.Usage() {
+		account := monitor.Label{Key: "account", Value: u.Name}
+		c.Gauge("memory_used_bytes", "Memory drawn from the budget.", float64(u.Used), account)
+		c.Counter("memory_denied_total", "Times that an account got no memory.", float64(u.Denied), account)
+	}
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"log/slog"
+
+	"github.com/timberlinedb/timberline/config"
+	"github.com/timberlinedb/timberline/httpapi"
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/query"
+	"github.com/timberlinedb/timberline/tsdb"
+	"github.com/timberlinedb/timberline/wal"
+)
+
+// limited turns a setting in which 0 means no limit into an option in which a
+// negative number does.
+func limited(n int64) int64 {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) httpapi.Options {
+	h := cfg.HTTP
+	return httpapi.Options{
+		Version:     h.Version,
+		BindAddress: h.BindAddress,
+		Durability:  cfg.Data.WALSync,
+		AccessLog:   h.LogEnabled,
+		Pprof:       h.PprofEnabled,
+		Log:         log,
+		Memory:      memory,
+		Limits: httpapi.Limits{
+			MaxBodyBytes:         limited(int64(h.MaxBodySize)),
+			MaxInflatedBytes:     limited(int64(h.MaxInflatedBodySize)),
+			MaxInflateRatio:      limited(int64(h.MaxInflateRatio)),
+			MaxConcurrentWrites:  h.MaxConcurrentWrites,
+			MaxEnqueuedWrites:    h.MaxEnqueuedWrites,
+			EnqueuedWriteTimeout: h.EnqueuedWriteTimeout,
+			WriteTimeout:         cfg.Coordinator.WriteTimeout,
+			MaxRows:              h.MaxRowLimit,
+			MaxMsgpackBytes:      int(h.MaxMessagePackMemory),
+			ReadIdle:             h.BodyIdleTimeout,
+			SendIdle:             h.ResponseIdleTimeout,
+		},
+	}
+}
+
+func listenOptions(cfg config.Config, log *slog.Logger) httpapi.ServerOptions {
+	h := cfg.HTTP
+	return httpapi.ServerOptions{
+		Addr:              h.BindAddress,
+		MaxConnections:    h.MaxConnectionLimit,
+		ReadHeaderTimeout: h.ReadHeaderTimeout,
+		IdleTimeout:       h.IdleTimeout,
+		MaxHeaderBytes:    int(h.MaxHeaderSize),
+		Log:               log,
+	}
+}
+
+func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) tsdb.Options {
+	d := cfg.Data
+	mode := wal.Durable
+	if d.WALSync == "interval" {
+		mode = wal.Interval
+	}
+	return tsdb.Options{
+		Budget:            memory,
+		WAL:               wal.Options{SyncMode: mode, SyncInterval: d.WALSyncInterval},
+		CacheLimit:        int64(d.CacheMaxMemorySize),
+		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
+		FlushAge:          d.CacheSnapshotWriteColdDuration,
+		CompactionWorkers: max(d.MaxConcurrentCompactions, 1),
+		Events:            storeEvents(log),
+	}
+}
+
+func queryOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) query.Options {
+	c := cfg.Coordinator
+	return query.Options{
+		Memory:           memory.Account("queries", 0),
+		MaxQueryBytes:    int64(c.MaxQueryMemory),
+		MaxSelectPoints:  c.MaxSelectPoint,
+		MaxSelectSeries:  c.MaxSelectSeries,
+		MaxSelectBuckets: c.MaxSelectBuckets,
+		MaxConcurrent:    c.MaxConcurrentQueries,
+		Timeout:          c.QueryTimeout,
+		LogAfter:         c.LogQueriesAfter,
+		Log:              log,
+	}
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+
+	"github.com/timberlinedb/timberline/catalog"
+	"github.com/timberlinedb/timberline/config"
+	"github.com/timberlinedb/timberline/httpapi"
+	"github.com/timberlinedb/timberline/ingest"
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/internal/clock"
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/monitor"
+	"github.com/timberlinedb/timberline/query"
+	"github.com/timberlinedb/timberline/tsdb"
+)
+
+// Server is the running system.
+//
+// Its own goroutine enforces retention; the rooms list theirs.
+type Server struct {
+	log     *slog.Logger
+	cfg     config.Config
+	handler *httpapi.Handler
+	http    *httpapi.Server
+	store   *tsdb.Store
+	engine  *query.Engine
+	writer  *ingest.Writer
+	catalog *catalog.Catalog
+
+	stop    context.CancelFunc
+	working sync.WaitGroup
+
+	closing  sync.Once
+	closeErr error
+}
+
+// Open builds the system and begins to serve. The address answers at once, with
+// 503 until storage is ready.
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
+	s := &Server{log: log, cfg: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	memory := budget.New(memoryLimit(cfg.Data.MemoryLimit))
+	if limit := memory.Limit(); limit > 0 {
+		debug.SetMemoryLimit(limit)
+	}
+	if s.handler, err = httpapi.New(httpOptions(cfg, log, memory.Account("requests", 0))); err != nil {
+		return nil, err
+	}
+	if s.http, err = httpapi.Listen(ctx, s.handler, listenOptions(cfg, log)); err != nil {
+		return nil, err
+	}
+	if err := s.openStorage(ctx, memory); err != nil {
+		return nil, err
+	}
+	s.serve(memory)
+	return s, nil
+}
+
+// openStorage opens what keeps data, and recovers it.
+func (s *Server) openStorage(ctx context.Context, memory *budget.Budget) (err error) {
+	dir := s.cfg.Data.Dir
+	if s.catalog, err = catalog.Open(filepath.Join(dir, "catalog"), catalog.Options{FS: vfs.OS()}); err != nil {
+		return err
+	}
+	if err := checkCatalog(s.catalog.Snapshot(), dir); err != nil {
+		return err
+	}
+	s.store, err = tsdb.Open(ctx, dir, layout(s.catalog.Snapshot()), storeOptions(s.cfg, s.log, memory))
+	return err
+}
+
+// checkCatalog refuses a directory whose catalog has gone: storage removes what
+// the catalog does not know, which would be everything.
+func checkCatalog(snap *catalog.Snapshot, dir string) error {
+	if snap.LastDatabaseID > 0 {
+		return nil
+	}
+	names, err := vfs.OS().List(filepath.Join(dir, "db"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for databases: %w", err)
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("%s holds databases, but catalog/catalog, which says what they are, is missing or empty: put it back from a backup, or move db away to start anew", dir)
+	}
+	return nil
+}
+
+// layout tells the engine what the catalog knows.
+func layout(snap *catalog.Snapshot) tsdb.Layout {
+	var all tsdb.Layout
+	for _, d := range snap.Databases {
+		l := tsdb.DatabaseLayout{ID: d.ID}
+		for _, p := range d.Policies {
+			for _, g := range p.Groups {
+				l.Shards = append(l.Shards, tsdb.ShardSpec{ID: g.Shard, Policy: p.ID, Range: g.Range})
+			}
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// serve connects the rooms and lets requests in.
+func (s *Server) serve(memory *budget.Budget) {
+	s.writer = ingest.New(s.catalog, s.store, clock.System)
+	st := &storage{catalog: s.catalog, store: s.store, writer: s.writer}
+	s.engine = query.New(s.catalog, st, queryOptions(s.cfg, s.log, memory))
+	background, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if s.cfg.Retention.Enabled {
+		r := &retention{catalog: s.catalog, storage: st, clock: clock.System, every: s.cfg.Retention.CheckInterval, log: s.log}
+		s.working.Go(func() { r.run(background) })
+	}
+	m := monitor.New(clock.System)
+	s.register(m, memory)
+	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Health: s, Metrics: m, Vars: m})
+}
+
+// Addr returns the address that the server listens on.
+func (s *Server) Addr() string { return s.http.Addr() }
+
+// Health tells how well the parts of the server are.
+func (s *Server) Health(context.Context) []httpapi.HealthCheck {
+	m := s.store.Metrics()
+	check := httpapi.HealthCheck{Name: "storage", Status: "pass"}
+	if m.Log.Poisoned {
+		check.Status, check.Message = "fail", "the write-ahead log has failed; writes are refused until the next start"
+	}
+	return []httpapi.HealthCheck{check}
+}
+
+// Wait returns when serving has ended: nil after Close, otherwise what ended it.
+func (s *Server) Wait() error { return <-s.http.Failed() }
+
+// Close ends serving, waits for running requests until ctx ends, and closes
+// storage. It may be called twice.
+func (s *Server) Close(ctx context.Context) error {
+	s.closing.Do(func() { s.closeErr = s.close(ctx) })
+	return s.closeErr
+}
+
+func (s *Server) close(ctx context.Context) error {
+	var errs []error
+	if s.http != nil {
+		errs = append(errs, s.http.Close(ctx))
+	}
+	if s.handler != nil {
+		s.handler.Close()
+	}
+	if s.stop != nil {
+		s.stop()
+		s.working.Wait()
+	}
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close storage: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,339 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/tsm"
+)
+
+// mergeInputBytes is what a merge is taken to hold per input.
+const mergeInputBytes = 4 << 20
+
+// compactor wakes the compactLoops.
+type compactor struct {
+	store *Store
+	wake  chan struct{}
+}
+
+func (c *compactor) init(s *Store) {
+	c.store = s
+	c.wake = make(chan struct{}, 1)
+}
+
+// kick asks for a look at the shards.
+func (c *compactor) kick() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// compactLoop merges files as the planner asks for, and writes checkpoints of
+// indexes that have grown.
+func (s *Store) compactLoop() {
+	defer s.loops.Done()
+	tick := s.clock.NewTicker(s.opt.CompactionInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-s.compactor.wake:
+		case <-tick.C():
+		}
+		s.compactDue(s.bg)
+		s.checkpointDue()
+	}
+}
+
+// compactDue merges in one shard after the other until the planner is content.
+func (s *Store) compactDue(ctx context.Context) {
+	for again := true; again; {
+		again = false
+		for _, db := range s.list() {
+			for _, sh := range db.list() {
+				if ctx.Err() != nil {
+					return
+				}
+				if !sh.merge.ready(s.clock.Now()) || !sh.compactMu.TryLock() {
+					continue
+				}
+				merged, err := sh.compactLocked(ctx, sh.cold(s.clock.Now()))
+				sh.compactMu.Unlock()
+				s.noteMerge(ctx, sh, err)
+				again = again || merged && err == nil
+			}
+		}
+	}
+}
+
+func (s *Store) noteMerge(ctx context.Context, sh *shard, err error) {
+	switch {
+	case err == nil:
+		sh.merge.worked()
+	case ctx.Err() != nil || sh.gone():
+	default:
+		sh.merge.failed(s.clock.Now(), s.opt.RetryAfter)
+		if errors.Is(err, budget.ErrExceeded) {
+			return // another time
+		}
+		s.counters.compactionFails.Add(1)
+		setText(&s.counters.lastCompactionError, err.Error())
+		s.readFailed(err)
+		if tell := s.opt.Events.CompactionFailed; tell != nil {
+			tell(sh.ref(), err)
+		}
+	}
+}
+
+// checkpointDue writes the checkpoints that the indexes ask for.
+func (s *Store) checkpointDue() {
+	for _, db := range s.list() {
+		if s.bg.Err() != nil || !db.index.NeedsCheckpoint() {
+			continue
+		}
+		if err := db.index.Checkpoint(); err != nil && s.bg.Err() == nil {
+			setText(&s.counters.lastCompactionError, fmt.Sprintf("database %d: %v", db.id, err))
+		}
+	}
+}
+
+// cold reports whether a shard has been left alone long enough for its final
+// merge. Shards do not become cold at the same time.
+func (sh *shard) cold(now time.Time) bool {
+	after := sh.store.opt.ColdAfter
+	after += after / 64 * time.Duration(sh.spec.ID*0x9e3779b97f4a7c15>>60)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	return sh.active.empty() && len(sh.frozen) == 0 && now.Sub(sh.lastFlush) >= after
+}
+
+// Compact merges the files of every shard to one and writes the checkpoints of
+// all indexes. Caches are left alone.
+func (s *Store) Compact(ctx context.Context) error {
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
+		return ErrClosed
+	}
+	var errs []error
+	for _, db := range s.list() {
+		for _, sh := range db.list() {
+			if err := sh.compact(ctx); err != nil && !sh.gone() {
+				errs = append(errs, err)
+			}
+		}
+		if err := db.index.Checkpoint(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (sh *shard) compact(ctx context.Context) error {
+	sh.compactMu.Lock()
+	defer sh.compactMu.Unlock()
+	for {
+		merged, err := sh.compactLocked(ctx, true)
+		if err != nil || !merged {
+			return err
+		}
+	}
+}
+
+// mergeJob is a merge with everything that it needs to know of the deletes.
+type mergeJob struct {
+	inputs  []*shardFile
+	deletes [][]tsm.Delete // by input
+	level   int
+	applied uint64 // sequence up to which deletes are complete
+}
+
+// compactLocked runs the first merge that the planner asks for and reports
+// whether there was one. compactMu must be held.
+func (sh *shard) compactLocked(ctx context.Context, closed bool) (merged bool, err error) {
+	job, err := sh.planMerge(ctx, closed)
+	if job == nil || err != nil {
+		return false, err
+	}
+	defer job.release()
+	memory := int64(len(job.inputs)) * mergeInputBytes
+	if err := sh.store.mergeAccount.Reserve(memory); err != nil {
+		return false, err
+	}
+	defer sh.store.mergeAccount.Release(memory)
+	if err := sh.runMerge(ctx, job); err != nil {
+		return false, fmt.Errorf("compact shard %d: %w", sh.spec.ID, err)
+	}
+	return true, sh.pruneDeletes()
+}
+
+// planMerge asks the planner. Inputs and their deletes are taken while no delete
+// is on its way, see shard.delete.
+func (sh *shard) planMerge(ctx context.Context, closed bool) (*mergeJob, error) {
+	sh.deleteMu.Lock()
+	defer sh.deleteMu.Unlock()
+	if err := sh.saveDeletes(ctx); err != nil {
+		return nil, err
+	}
+	jobs, files := sh.plan(closed)
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	job := &mergeJob{level: jobs[0].Level, applied: sh.tombs.LastSequence()}
+	for _, in := range jobs[0].Inputs {
+		i := slices.IndexFunc(files, func(f *shardFile) bool { return f.path == in.Path })
+		if i < 0 || !files[i].reader.Ref() {
+			job.release()
+			return nil, nil // dropped meanwhile
+		}
+		job.inputs = append(job.inputs, files[i])
+		job.deletes = append(job.deletes, sh.tombs.For(files[i].reader.Info()))
+	}
+	return job, nil
+}
+
+func (j *mergeJob) release() {
+	for _, f := range j.inputs {
+		f.reader.Unref()
+	}
+}
+
+// plan returns what the planner asks for. A shard with lost files is left as it
+// is, so that what an operator brings back still fits.
+func (sh *shard) plan(closed bool) ([]tsm.Job, []*shardFile) {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.dropped || len(sh.lost) > 0 {
+		return nil, nil
+	}
+	infos := make([]tsm.FileInfo, len(sh.files))
+	for i, f := range sh.files {
+		infos[i].Info = f.reader.Info()
+		infos[i].Deletes = len(deletesOf(sh.deletes, infos[i].Info)) > 0
+	}
+	return tsm.Plan(infos, tsm.PlanOptions{Closed: closed}), sh.files
+}
+
+// runMerge writes the output, reads it back, and exchanges the inputs for it in
+// one edit of the manifest. Until that edit is durable the inputs stay.
+func (sh *shard) runMerge(ctx context.Context, job *mergeJob) error {
+	started := sh.store.clock.Now()
+	number := sh.number()
+	path := sh.filePath(number)
+	inputs := make([]tsm.Input, len(job.inputs))
+	for i, f := range job.inputs {
+		inputs[i] = tsm.Input{Reader: f.reader, Deletes: job.deletes[i]}
+	}
+	fs := sh.store.fs
+	result, err := tsm.Merge(ctx, fs, path, tsm.MergeOptions{
+		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace,
+	}, inputs...)
+	if err != nil {
+		return err
+	}
+	edit := manifestEdit{Next: number + 1}
+	for _, f := range job.inputs {
+		edit.Removed = append(edit.Removed, f.Number)
+	}
+	file, err := sh.openOutput(path, number, result.Info)
+	if err != nil {
+		return err
+	}
+	if file != nil {
+		edit.Added = []fileEntry{file.fileEntry}
+	}
+	if err := sh.publish(edit); err != nil {
+		return errors.Join(err, sh.discard(file, err))
+	}
+	sh.exchange(job.inputs, file)
+	counts := &sh.store.counters
+	counts.compactions.Add(1)
+	counts.compactedBytes.Add(result.Size)
+	if tell := sh.store.opt.Events.Compacted; tell != nil {
+		tell(sh.ref(), len(job.inputs), result.Size, sh.store.clock.Now().Sub(started))
+	}
+	return nil
+}
+
+// pace stops a merge whose shard is dropped.
+func (sh *shard) pace(context.Context, int) error {
+	if sh.gone() {
+		return ErrShardNotFound
+	}
+	return nil
+}
+
+// openOutput publishes and opens the output of a merge. There is none when
+// nothing is left of the inputs.
+func (sh *shard) openOutput(path string, number uint64, info tsm.Info) (*shardFile, error) {
+	fs := sh.store.fs
+	if info.Rows == 0 {
+		return nil, fs.Remove(path + tempSuffix)
+	}
+	if err := tsm.Publish(fs, path); err != nil {
+		return nil, errors.Join(err, ignoreMissing(fs.Remove(path+tempSuffix)))
+	}
+	return sh.openPublished(path, number, info)
+}
+
+// exchange puts the output of a merge in the place of its inputs.
+func (sh *shard) exchange(inputs []*shardFile, output *shardFile) {
+	sh.mu.Lock()
+	files := make([]*shardFile, 0, len(sh.files))
+	for _, f := range sh.files {
+		if !slices.Contains(inputs, f) {
+			files = append(files, f)
+		}
+	}
+	if output != nil {
+		files = append(files, output)
+	}
+	sortFiles(files)
+	sh.files = files
+	sh.mu.Unlock()
+	for _, f := range inputs {
+		// Readers that have the file open keep it; what cannot be removed now is
+		// an orphan at the next start.
+		f.reader.Close()
+		sh.store.fs.Remove(f.path)
+	}
+}
+
+// pruneDeletes drops the deletes that no file and no frozen cache needs any more.
+func (sh *shard) pruneDeletes() error {
+	sh.deleteMu.Lock()
+	defer sh.deleteMu.Unlock()
+	if sh.tombs.Len() == 0 {
+		return nil
+	}
+	var infos []tsm.Info
+	sh.mu.RLock()
+	for _, f := range sh.files {
+		infos = append(infos, f.reader.Info())
+	}
+	for _, c := range sh.frozen {
+		infos = append(infos, tsm.Info{Generation: c.generation, Range: allTimestamps})
+	}
+	dropped := sh.dropped || len(sh.lost) > 0
+	sh.mu.RUnlock()
+	if dropped {
+		return nil
+	}
+	sh.writeMu.Lock()
+	unsaved := len(sh.unsaved)
+	sh.writeMu.Unlock()
+	if _, err := sh.tombs.Prune(infos); err != nil {
+		return err
+	}
+	if unsaved == 0 {
+		sh.loadDeletes()
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/timberlinedb/timberline/index"
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
+)
+
+// database is one series index and the shards whose rows it numbers.
+type database struct {
+	store *Store
+	id    uint32
+	dir   string
+	index *index.Index
+
+	pinMu      sync.Mutex // guards the fields below
+	seriesPin  uint64     // oldest frame of series that are not durable in the index; 0 for none
+	seriesLast uint64     // newest one
+
+	makeMu sync.Mutex // one shard is made or dropped at a time; taken before mu
+
+	mu      sync.RWMutex // guards the fields below
+	shards  map[uint64]*shard
+	gone    map[uint64]bool // dropped since the store was opened
+	dropped bool
+}
+
+func (s *Store) databaseDir(id uint32) string {
+	return filepath.Join(s.dir, "db", strconv.FormatUint(uint64(id), 10))
+}
+
+func (db *database) policyDir(policy uint32) string {
+	return filepath.Join(db.dir, strconv.FormatUint(uint64(policy), 10))
+}
+
+func (db *database) shardDir(spec ShardSpec) string {
+	return filepath.Join(db.policyDir(spec.Policy), strconv.FormatUint(spec.ID, 10))
+}
+
+// openDatabase opens the index of a database, or starts an empty one.
+func openDatabase(ctx context.Context, s *Store, id uint32) (*database, error) {
+	db := &database{store: s, id: id, dir: s.databaseDir(id), shards: map[uint64]*shard{}, gone: map[uint64]bool{}}
+	if err := vfs.MkdirAll(s.fs, db.dir); err != nil {
+		return nil, err
+	}
+	var err error
+	db.index, err = index.Open(ctx, filepath.Join(db.dir, "series"), filepath.Join(db.dir, "index"), s.opt.Index)
+	if err != nil {
+		return nil, fmt.Errorf("open database %d: %w", id, err)
+	}
+	for _, d := range db.index.Damage() {
+		s.corrupted(d)
+	}
+	return db, nil
+}
+
+// shard returns a shard, nil when there is none.
+func (db *database) shard(id uint64) *shard {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.shards[id]
+}
+
+// list returns the shards, ascending by number.
+func (db *database) list() []*shard {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	list := make([]*shard, 0, len(db.shards))
+	for _, sh := range db.shards {
+		list = append(list, sh)
+	}
+	slices.SortFunc(list, func(a, b *shard) int {
+		if a.spec.ID < b.spec.ID {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// ensure makes a shard unless it is there.
+func (db *database) ensure(spec ShardSpec) error {
+	db.makeMu.Lock()
+	defer db.makeMu.Unlock()
+	db.mu.RLock()
+	_, there := db.shards[spec.ID]
+	gone := db.dropped || db.gone[spec.ID]
+	db.mu.RUnlock()
+	switch {
+	case gone:
+		return fmt.Errorf("shard %d: it was dropped: %w", spec.ID, ErrShardNotFound)
+	case there:
+		return nil
+	}
+	sh, err := openShard(db.store, db, spec)
+	if err != nil {
+		return err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.shards[spec.ID] = sh
+	return nil
+}
+
+// dropShard forgets a shard and removes its files. Views that are open keep
+// what they hold.
+func (db *database) dropShard(id uint64) error {
+	db.makeMu.Lock()
+	defer db.makeMu.Unlock()
+	db.mu.Lock()
+	sh := db.shards[id]
+	delete(db.shards, id)
+	db.gone[id] = true
+	db.mu.Unlock()
+	if sh == nil {
+		return fmt.Errorf("drop shard %d: %w", id, ErrShardNotFound)
+	}
+	err := sh.drop()
+	db.index.DropShard(id)
+	if err != nil {
+		return fmt.Errorf("drop shard %d: %w", id, err)
+	}
+	return nil
+}
+
+// drop closes the shard and removes its directory.
+func (sh *shard) drop() error {
+	sh.mu.Lock()
+	sh.dropped = true // flushes and merges that are at work give up
+	sh.mu.Unlock()
+	fs := sh.store.fs
+	return errors.Join(sh.shut(), fs.RemoveAll(sh.dir), fs.SyncDir(filepath.Dir(sh.dir)))
+}
+
+// resolve gives every row of b its series, creating those that do not exist.
+func (db *database) resolve(b *model.Batch) error {
+	for _, t := range b.Tables {
+		if len(t.NewKeys) == 0 {
+			continue
+		}
+		keys := make([][]byte, len(t.NewKeys))
+		prints := make([]model.Fingerprint, len(t.NewKeys))
+		ids := make([]model.SeriesID, len(t.NewKeys))
+		for i, k := range t.NewKeys {
+			keys[i] = k.Key
+			if int(k.Row) < len(t.Fingerprints) {
+				prints[i] = t.Fingerprints[k.Row]
+			}
+		}
+		if err := db.index.Resolve(keys, prints, ids, db.journal); err != nil {
+			return fmt.Errorf("number the series of %q: %w", t.Measurement, err)
+		}
+		for i, k := range t.NewKeys {
+			t.Series[k.Row] = ids[i]
+		}
+	}
+	return nil
+}
+
+// journal appends new series to the log, before any row can use them.
+func (db *database) journal(first model.SeriesID, keys [][]byte) error {
+	db.pinMu.Lock()
+	defer db.pinMu.Unlock()
+	for len(keys) > 0 {
+		n, bytes := 0, 0
+		for n < len(keys) && (n == 0 || bytes+len(keys[n]) <= db.store.opt.FrameBytes) {
+			bytes += len(keys[n]) + 4
+			n++
+		}
+		lsn, err := db.store.appendSeries(db.id, first, keys[:n])
+		if err != nil {
+			return err
+		}
+		db.seriesPin = olderLSN(db.seriesPin, lsn)
+		db.seriesLast = lsn
+		first += model.SeriesID(n)
+		keys = keys[n:]
+	}
+	return nil
+}
+
+// syncIndex makes the series durable in the index, so that the log may forget
+// the frames that created them.
+func (db *database) syncIndex() error {
+	db.pinMu.Lock()
+	pin, last := db.seriesPin, db.seriesLast
+	db.pinMu.Unlock()
+	if pin == 0 {
+		return nil
+	}
+	if err := db.index.Sync(); err != nil {
+		return fmt.Errorf("sync series of database %d: %w", db.id, err)
+	}
+	db.pinMu.Lock()
+	defer db.pinMu.Unlock()
+	if db.seriesLast == last {
+		db.seriesPin = 0
+	} else {
+		db.seriesPin = last + 1
+	}
+	return nil
+}
+
+// oldestLSN returns the oldest frame of the log that the database needs beside
+// those of its shards, 0 when there is none.
+func (db *database) oldestLSN() uint64 {
+	db.pinMu.Lock()
+	defer db.pinMu.Unlock()
+	return db.seriesPin
+}

@@ -1,0 +1,332 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsm"
+)
+
+// DeleteRequest says what to delete.
+type DeleteRequest struct {
+	Database    uint32
+	Shards      []uint64 // those that do not exist are skipped
+	Measurement string   // empty: every measurement
+	Filter      *model.TagFilter
+	Range       model.TimeRange
+
+	// Whole says that the series go with all their rows, whatever Range is. With
+	// a measurement and no filter, the types of its fields are forgotten too.
+	Whole bool
+}
+
+// allTimestamps contains every timestamp, the reserved ones included.
+var allTimestamps = model.TimeRange{Min: math.MinInt64, Max: math.MaxInt64}
+
+const tombstonesName = "tombstones.tomb"
+
+// shardDelete is what a request means in one shard.
+type shardDelete struct {
+	series *roaring.Bitmap
+	span   model.TimeRange
+	forget string // measurement whose fields go
+}
+
+// Delete removes rows that were written before. When it returns nil, the delete
+// is durable and no reader that starts afterwards sees the rows.
+//
+// In each shard a frame of the log makes the delete durable; rows of the active
+// cache are marked; for rows of frozen caches and files a tombstone says up to
+// which generation the delete counts, until a merge applies it.
+func (s *Store) Delete(ctx context.Context, req DeleteRequest) error {
+	d, err := s.database(req.Database)
+	if err != nil {
+		return err
+	}
+	span := req.Range
+	if req.Whole {
+		span = model.AllTime
+	}
+	if span.Empty() {
+		return nil
+	}
+	s.counters.deletes.Add(1)
+	var errs []error
+	for _, id := range req.Shards {
+		sh := d.shard(id)
+		if sh == nil || !sh.spec.Range.Overlaps(span) {
+			continue
+		}
+		del := shardDelete{span: span}
+		if req.Whole && req.Filter == nil {
+			del.forget = req.Measurement
+		}
+		if err := sh.delete(ctx, &del, req); err != nil && !errors.Is(err, ErrShardNotFound) {
+			errs = append(errs, fmt.Errorf("delete in shard %d: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// selectSeries finds the series of the shard that a request names.
+func (sh *shard) selectSeries(req DeleteRequest) (*roaring.Bitmap, error) {
+	x := sh.db.index
+	within := x.Present([]uint64{sh.spec.ID})
+	if req.Measurement != "" {
+		return x.Search(req.Measurement, req.Filter, within)
+	}
+	if req.Filter == nil {
+		return within, nil
+	}
+	names, err := x.Measurements(within)
+	if err != nil {
+		return nil, err
+	}
+	out := roaring.New()
+	for _, name := range names {
+		bm, err := x.Search(name, req.Filter, within)
+		if err != nil {
+			return nil, err
+		}
+		out.Or(bm)
+	}
+	return out, nil
+}
+
+// delete carries a delete out. Between the frame and the durable tombstone no
+// merge may choose its inputs: it would give rows that the delete names a
+// generation that the tombstone does not reach. deleteMu sees to that.
+func (sh *shard) delete(ctx context.Context, del *shardDelete, req DeleteRequest) (err error) {
+	if del.forget == "" {
+		if del.series, err = sh.selectSeries(req); err != nil || del.series.IsEmpty() {
+			return err
+		}
+	}
+	sh.deleteMu.Lock()
+	defer sh.deleteMu.Unlock()
+	lsn, maxGeneration, err := sh.logDelete(del, req)
+	if err != nil || lsn == 0 {
+		return err
+	}
+	if err := sh.store.Commit(ctx, lsn); err != nil {
+		return err
+	}
+	if err := sh.saveDeletes(ctx); err != nil {
+		return err
+	}
+	return sh.settlePresence(del.series, maxGeneration)
+}
+
+// logDelete appends the frame and makes the delete count for readers.
+func (sh *shard) logDelete(del *shardDelete, req DeleteRequest) (lsn, maxGeneration uint64, err error) {
+	sh.writeMu.Lock()
+	defer sh.writeMu.Unlock()
+	if sh.gone() {
+		return 0, 0, ErrShardNotFound
+	}
+	if del.forget != "" {
+		// No row of the measurement may escape whose field types are forgotten.
+		if del.series, err = sh.selectSeries(req); err != nil {
+			return 0, 0, err
+		}
+		if del.series.IsEmpty() && len(sh.fields.fields(del.forget)) == 0 {
+			return 0, 0, nil
+		}
+	}
+	sh.mu.RLock()
+	maxGeneration = sh.next - 1
+	sh.mu.RUnlock()
+	if lsn, err = sh.store.appendDelete(sh, del, maxGeneration); err != nil {
+		return 0, 0, err
+	}
+	sh.applyDelete(del, lsn, maxGeneration)
+	return lsn, maxGeneration, nil
+}
+
+// applyDelete makes a logged delete count in memory. The write lock must be held.
+func (sh *shard) applyDelete(del *shardDelete, lsn, maxGeneration uint64) {
+	if del.forget != "" {
+		sh.fields.forget(lsn, del.forget)
+		sh.fieldsPin = olderLSN(sh.fieldsPin, lsn)
+	}
+	if del.series.IsEmpty() {
+		return
+	}
+	sh.active.kill(del.series, del.span)
+	sh.unsaved = append(sh.unsaved, pendingDelete{lsn: lsn, delete: tsm.Delete{
+		MaxGeneration: maxGeneration, Series: del.series, Range: del.span,
+	}})
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	d := sh.unsaved[len(sh.unsaved)-1].delete
+	d.Sequence = math.MaxUint64 // later than anything a file has applied
+	sh.deletes = append(slices.Clip(sh.deletes), d)
+}
+
+// pendingDelete is a delete whose tombstone is not durable; the log keeps its
+// frame.
+type pendingDelete struct {
+	lsn    uint64
+	delete tsm.Delete
+}
+
+// saveDeletes makes the tombstones of logged deletes durable. deleteMu must be
+// held.
+func (sh *shard) saveDeletes(ctx context.Context) error {
+	for {
+		sh.writeMu.Lock()
+		if len(sh.unsaved) == 0 || sh.gone() {
+			sh.writeMu.Unlock()
+			sh.loadDeletes()
+			return nil
+		}
+		p := sh.unsaved[0]
+		sh.writeMu.Unlock()
+		if err := sh.store.waitDurable(ctx, p.lsn); err != nil {
+			return err
+		}
+		if _, err := sh.tombs.Append(p.delete); err != nil {
+			return err
+		}
+		sh.writeMu.Lock()
+		sh.unsaved = sh.unsaved[1:]
+		sh.writeMu.Unlock()
+	}
+}
+
+// loadDeletes brings the deletes that readers see up to the tombstones.
+func (sh *shard) loadDeletes() {
+	all := sh.tombs.For(tsm.Info{Range: allTimestamps})
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.deletes = all
+}
+
+// kill marks the rows of series in a time range as deleted.
+func (c *cache) kill(series *roaring.Bitmap, r model.TimeRange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ct := range c.tables {
+		if uint64(ct.heads.n) <= series.GetCardinality() {
+			for _, id := range ct.heads.series(nil) {
+				if series.Contains(id) {
+					ct.kill(id, r)
+				}
+			}
+			continue
+		}
+		for it := series.Iterator(); it.HasNext(); {
+			ct.kill(it.Next(), r)
+		}
+	}
+}
+
+// settlePresence takes the series of a delete that have no rows left out of the
+// presence of the shard.
+func (sh *shard) settlePresence(series *roaring.Bitmap, maxGeneration uint64) error {
+	if series == nil || series.IsEmpty() {
+		return nil
+	}
+	sv := sh.view()
+	if sv == nil {
+		return nil
+	}
+	defer sv.release()
+	gone := roaring.AndNot(series, sv.survivors(series))
+	sh.writeMu.Lock()
+	defer sh.writeMu.Unlock()
+	// Rows that came after the delete may have moved on to newer caches and files
+	// since the look above; the write lock keeps them where they are now.
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.dropped {
+		return nil
+	}
+	for _, id := range sh.active.series() {
+		gone.Remove(id)
+	}
+	for _, c := range sh.frozen {
+		if c.generation > maxGeneration {
+			for _, id := range c.series() {
+				gone.Remove(id)
+			}
+		}
+	}
+	for _, f := range sh.files {
+		if f.Generation > maxGeneration {
+			gone.AndNot(f.reader.SeriesIDs())
+		}
+	}
+	sh.db.index.RemovePresent(sh.spec.ID, gone)
+	return nil
+}
+
+// survivors returns those of series that have rows in the view. Most are known
+// from bitmaps alone; where a delete takes a part of a file, rows are looked at.
+func (sv *shardView) survivors(series *roaring.Bitmap) *roaring.Bitmap {
+	sure, doubtful := roaring.New(), roaring.New()
+	judge := func(ids *roaring.Bitmap, info tsm.Info) {
+		ids = roaring.And(ids, series)
+		for _, d := range deletesOf(sv.deletes, info) {
+			if !d.Range.Covers(info.Range) {
+				doubtful.Or(roaring.And(ids, d.Series))
+			}
+			ids.AndNot(d.Series)
+		}
+		sure.Or(ids)
+	}
+	for _, f := range sv.files {
+		judge(f.reader.SeriesIDs(), f.reader.Info())
+	}
+	for _, c := range sv.frozen {
+		judge(roaring.BitmapOf(c.series()...), tsm.Info{Generation: c.generation, Range: sv.spec.Range})
+	}
+	sure.Or(roaring.And(roaring.BitmapOf(sv.active.series()...), series))
+	doubtful.AndNot(sure)
+	if doubtful.IsEmpty() {
+		return sure
+	}
+	sc := &shardCursor{view: &shardView{sh: sv.sh, spec: sv.spec, active: sv.active, frozen: sv.frozen, files: sv.files,
+		deletes: sv.deletes, limits: make(map[*cacheTable]uint32)}}
+	sc.addSources("", math.MaxUint64)
+	for it := doubtful.Iterator(); it.HasNext(); {
+		id := it.Next()
+		if sc.hasRows(model.SeriesID(id)) {
+			sure.Add(id)
+		}
+	}
+	for _, f := range sc.files {
+		f.block.Forget()
+	}
+	return sure
+}
+
+// hasRows reports whether a series has a row. One that cannot be read counts.
+func (sc *shardCursor) hasRows(id model.SeriesID) bool {
+	if err := sc.open(id, allTimestamps, false); err != nil {
+		return true
+	}
+	rows, err := sc.merger.next()
+	return err != nil || rows != nil
+}
+
+// openTombstones opens the tombstones of a shard.
+func openTombstones(fs vfs.FS, dir string) (*tsm.Tombstones, error) {
+	return tsm.OpenTombstones(fs, filepath.Join(dir, tombstonesName))
+}
+
+// maxTombstoneGeneration returns the newest generation that a delete counts for.
+func maxTombstoneGeneration(t *tsm.Tombstones) (newest uint64) {
+	for _, d := range t.For(tsm.Info{Range: allTimestamps}) {
+		newest = max(newest, d.MaxGeneration)
+	}
+	return newest
+}

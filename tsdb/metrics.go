@@ -1,0 +1,128 @@
+package tsdb
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/wal"
+)
+
+// Metrics is the state of a store at one moment. Counters grow from the opening
+// of the store on.
+type Metrics struct {
+	Databases, Shards, Files int
+	FileBytes                int64
+	Series                   int64
+	Tombstones               int // deletes that files do not reflect yet
+	LostFiles                int // files that the manifests name and that cannot be read
+
+	CacheBytes, CacheLimit int64
+	CacheRows              int64
+	FrozenCaches           int
+
+	RowsWritten, ValuesWritten int64
+	RowsDropped                int64 // field type conflicts
+	LastDropped                string
+	WritesRefused              int64 // cache full
+
+	Flushes, FlushFailures    int64
+	FlushedRows, FlushedBytes int64
+	RowsOverwritten           int64 // rows of one series and timestamp that a flush made one
+	LastFlushError            string
+
+	Compactions, CompactionFails int64
+	CompactedBytes               int64
+	CompactionBacklog            int // merges that the planner asks for
+	LastCompactionError          string
+
+	Deletes          int64
+	QuarantinedFiles int64
+	CorruptionsFound int64
+	LastCorruption   string
+	OrphansRemoved   int64
+
+	DurableLSN, AppendedLSN uint64
+	LogReleased             uint64 // frames below are let go
+	Log                     wal.Metrics
+	Replay                  ReplayMetrics
+	Memory                  []budget.Usage
+}
+
+// ReplayMetrics tells what opening found in the log.
+type ReplayMetrics struct {
+	Frames, Rows  int64
+	RowsSkipped   int64 // already in files
+	UnknownFrames int64 // of databases or shards that are gone
+	Took          time.Duration
+}
+
+// counters are the parts of Metrics that are counted as things happen.
+type counters struct {
+	rowsWritten, valuesWritten, rowsDropped, writesRefused atomic.Int64
+	flushes, flushFailures, flushedRows, flushedBytes      atomic.Int64
+	rowsOverwritten                                        atomic.Int64
+	compactions, compactionFails, compactedBytes           atomic.Int64
+	deletes, quarantined, corruptions, orphans             atomic.Int64
+	released                                               atomic.Uint64
+	lastDropped, lastFlushError, lastCompactionError       atomic.Pointer[string]
+	lastCorruption                                         atomic.Pointer[string]
+}
+
+func textOf(p *atomic.Pointer[string]) string {
+	if s := p.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+func setText(p *atomic.Pointer[string], s string) { p.Store(&s) }
+
+// Metrics returns the state of the store.
+func (s *Store) Metrics() Metrics {
+	c := &s.counters
+	m := Metrics{
+		CacheBytes: s.cacheAccount.Used(), CacheLimit: s.opt.CacheLimit,
+		RowsWritten: c.rowsWritten.Load(), ValuesWritten: c.valuesWritten.Load(),
+		RowsDropped: c.rowsDropped.Load(), LastDropped: textOf(&c.lastDropped), WritesRefused: c.writesRefused.Load(),
+		Flushes: c.flushes.Load(), FlushFailures: c.flushFailures.Load(), FlushedRows: c.flushedRows.Load(),
+		FlushedBytes: c.flushedBytes.Load(), RowsOverwritten: c.rowsOverwritten.Load(), LastFlushError: textOf(&c.lastFlushError),
+		Compactions: c.compactions.Load(), CompactionFails: c.compactionFails.Load(), CompactedBytes: c.compactedBytes.Load(),
+		LastCompactionError: textOf(&c.lastCompactionError), Deletes: c.deletes.Load(),
+		QuarantinedFiles: c.quarantined.Load(), CorruptionsFound: c.corruptions.Load(), LastCorruption: textOf(&c.lastCorruption),
+		OrphansRemoved: c.orphans.Load(), LogReleased: c.released.Load(),
+		DurableLSN: s.log.DurableLSN(), AppendedLSN: s.log.LastLSN(),
+		Log: s.log.Metrics(), Replay: s.replayed, Memory: s.opt.Budget.Usage(),
+	}
+	now := s.clock.Now()
+	for _, db := range s.list() {
+		m.Databases++
+		m.Series += int64(db.index.SeriesCount())
+		for _, sh := range db.list() {
+			sh.addMetrics(&m, now)
+		}
+	}
+	return m
+}
+
+func (sh *shard) addMetrics(m *Metrics, now time.Time) {
+	jobs, _ := sh.plan(sh.cold(now))
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.dropped {
+		return
+	}
+	m.Shards++
+	m.Files += len(sh.files)
+	for _, f := range sh.files {
+		m.FileBytes += f.Size
+	}
+	m.CacheRows += sh.active.rows.Load()
+	for _, c := range sh.frozen {
+		m.CacheRows += c.rows.Load()
+	}
+	m.FrozenCaches += len(sh.frozen)
+	m.Tombstones += len(sh.deletes)
+	m.LostFiles += len(sh.lost)
+	m.CompactionBacklog += len(jobs)
+}

@@ -1,0 +1,209 @@
+package tsdb
+
+import (
+	"math"
+	"slices"
+
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsm"
+)
+
+// unit is a run of rows of one source that is decoded at once.
+type unit struct {
+	span model.TimeRange // of its rows; may be wider than they are
+	at   int             // what it is to its source: number of a block, first row
+}
+
+// source yields the rows of one series from one file or cache, unit by unit.
+// Units ascend in time and do not overlap.
+type source struct {
+	units  []unit
+	decode func(at int) (*tsm.SeriesRows, error)
+	dead   []model.TimeRange // deleted; may overlap, in any order
+
+	// The unit in work: rows [lo, hi) are still to come.
+	rows   *tsm.SeriesRows
+	lo, hi int
+}
+
+// merger walks the rows of several sources of one series in order of time.
+// Where sources overlap, rows are merged field by field; where they do not,
+// rows go through untouched. Only the units that overlap are in memory.
+type merger struct {
+	span       model.TimeRange
+	descending bool
+	sources    []*source // from the oldest to the newest
+	inputs     []tsm.MergeInput
+	rows       tsm.RowMerger
+}
+
+func (m *merger) reset(span model.TimeRange, descending bool) {
+	m.span, m.descending = span, descending
+	m.sources = m.sources[:0]
+}
+
+// add takes one more source, newer than those before. Units outside of the
+// merger's range are dropped.
+func (m *merger) add(s *source) {
+	s.rows = nil
+	s.units = slices.DeleteFunc(s.units, func(u unit) bool { return !u.span.Overlaps(m.span) })
+	if len(s.units) > 0 {
+		m.sources = append(m.sources, s)
+	}
+}
+
+// next returns the next rows, nil at the end. Descending walks yield descending
+// windows, each of which ascends in itself. Rows are valid until the next call.
+func (m *merger) next() (*tsm.SeriesRows, error) {
+	for {
+		m.drop()
+		edge, ok := m.edge()
+		if !ok {
+			return nil, nil
+		}
+		m.inputs = m.inputs[:0]
+		for _, s := range m.sources {
+			if !m.reaches(s, edge) {
+				continue
+			}
+			if err := m.load(s); err != nil {
+				return nil, err
+			}
+			m.take(s, edge)
+		}
+		if len(m.inputs) == 0 {
+			continue
+		}
+		if rows, _ := m.rows.Merge(m.inputs); len(rows.Times) > 0 {
+			return rows, nil
+		}
+	}
+}
+
+// edge returns the time up to which rows can be taken with the units that come
+// first in every source: the earliest end of them (the latest start when
+// descending).
+func (m *merger) edge() (edge int64, ok bool) {
+	edge = math.MaxInt64
+	if m.descending {
+		edge = math.MinInt64
+	}
+	for _, s := range m.sources {
+		if len(s.units) == 0 {
+			continue
+		}
+		ok = true
+		if u := m.front(s); m.descending {
+			edge = max(edge, u.span.Min)
+		} else {
+			edge = min(edge, u.span.Max)
+		}
+	}
+	return edge, ok
+}
+
+func (m *merger) front(s *source) unit {
+	if m.descending {
+		return s.units[len(s.units)-1]
+	}
+	return s.units[0]
+}
+
+// reaches reports whether the first unit of s may have rows on this side of edge.
+func (m *merger) reaches(s *source, edge int64) bool {
+	if len(s.units) == 0 {
+		return false
+	}
+	if m.descending {
+		return m.front(s).span.Max >= edge
+	}
+	return m.front(s).span.Min <= edge
+}
+
+// load decodes the first unit of s unless it was.
+func (m *merger) load(s *source) (err error) {
+	if s.rows != nil {
+		return nil
+	}
+	if s.rows, err = s.decode(m.front(s).at); err != nil {
+		s.rows = nil
+		return err
+	}
+	s.lo, s.hi = rowsIn(s.rows.Times, m.span)
+	return nil
+}
+
+// rowsIn returns the rows [lo, hi) of times that lie in r.
+func rowsIn(times []int64, r model.TimeRange) (lo, hi int) {
+	lo, _ = slices.BinarySearch(times, r.Min)
+	hi = len(times)
+	if r.Max < math.MaxInt64 {
+		hi, _ = slices.BinarySearch(times, r.Max+1)
+	}
+	return lo, max(lo, hi)
+}
+
+// take makes the rows of s up to edge inputs of the merge and moves past them.
+func (m *merger) take(s *source, edge int64) {
+	from, to := s.lo, s.hi
+	if m.descending {
+		lo, _ := rowsIn(s.rows.Times, model.TimeRange{Min: edge, Max: math.MaxInt64})
+		from = max(from, lo)
+		s.hi = min(from, to)
+	} else {
+		_, hi := rowsIn(s.rows.Times, model.TimeRange{Min: math.MinInt64, Max: edge})
+		to = min(to, hi)
+		s.lo = max(from, to)
+	}
+	for from < to {
+		end := to
+		if len(s.dead) > 0 {
+			if from, end = liveRows(s.rows.Times, from, to, s.dead); from == end {
+				return
+			}
+		}
+		m.inputs = append(m.inputs, tsm.MergeInput{Rows: s.rows, From: from, To: end})
+		from = end
+	}
+}
+
+// liveRows returns the first run of rows in [from, to) outside of all ranges of
+// dead; an empty one at to when there is none.
+func liveRows(times []int64, from, to int, dead []model.TimeRange) (lo, hi int) {
+	for moved := true; moved && from < to; {
+		moved = false
+		for _, r := range dead {
+			if r.Contains(times[from]) {
+				_, after := rowsIn(times[:to], r)
+				from, moved = after, true
+				break
+			}
+		}
+	}
+	if from >= to {
+		return to, to
+	}
+	end := to
+	for _, r := range dead {
+		if r.Min > times[from] {
+			first, _ := slices.BinarySearch(times[:end], r.Min)
+			end = min(end, first)
+		}
+	}
+	return from, end
+}
+
+// drop forgets the units that have no rows left.
+func (m *merger) drop() {
+	for _, s := range m.sources {
+		if s.rows == nil || s.lo < s.hi {
+			continue
+		}
+		s.rows = nil
+		if m.descending {
+			s.units = s.units[:len(s.units)-1]
+		} else {
+			s.units = s.units[1:]
+		}
+	}
+}

@@ -1,0 +1,329 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
+	"github.com/timberlinedb/timberline/wal"
+)
+
+// recover opens the log and puts what the files have not into the caches.
+func (s *Store) recover(ctx context.Context) error {
+	started := s.clock.Now()
+	s.notePresence()
+	r := replayer{store: s, ctx: ctx}
+	opt := s.opt.WAL
+	opt.FS, opt.Clock = s.fs, s.clock
+	opt.QuarantineDir = filepath.Join(s.dir, "quarantine")
+	opt.MinLSN = s.newestLSN() + 1
+	dir := filepath.Join(s.dir, "wal")
+	opt.EnsureDefaults(dir)
+	s.opt.WAL = opt
+	log, found, err := wal.Open(ctx, dir, opt, r.replay)
+	for _, h := range found.Holes {
+		s.corrupted(&CorruptError{File: h.Segment, Offset: h.From, Reason: fmt.Sprintf("frames %d to %d are lost: %s", h.FirstLSN, h.LastLSN, h.Reason)})
+	}
+	for _, u := range found.Unreadable {
+		s.corrupted(fmt.Errorf("%w: log segment %s at offset %d: %w", cursor.ErrCorrupt, u.Segment, u.Offset, u.Err))
+	}
+	if err != nil {
+		return err
+	}
+	s.log = log
+	s.committed.Store(log.DurableLSN())
+	for _, db := range s.list() {
+		for _, sh := range db.list() {
+			if err := sh.settleReplay(ctx); err != nil {
+				return fmt.Errorf("open shard %d: %w", sh.spec.ID, err)
+			}
+		}
+	}
+	r.counts.Took = s.clock.Now().Sub(started)
+	s.replayed = r.counts
+	if tell := s.opt.Events.Replayed; tell != nil {
+		tell(r.counts)
+	}
+	return nil
+}
+
+// newestLSN returns the highest LSN that a file knows of.
+func (s *Store) newestLSN() (newest uint64) {
+	for _, db := range s.list() {
+		for _, sh := range db.list() {
+			newest = max(newest, sh.manifest.state.flushed, sh.fields.newest())
+		}
+	}
+	return newest
+}
+
+// notePresence tells the indexes which series the files name, so that none of
+// the numbers is given out again, and takes shards away that are gone.
+func (s *Store) notePresence() {
+	for _, db := range s.list() {
+		for _, id := range db.index.Shards() {
+			if db.shard(id) == nil {
+				db.index.DropShard(id)
+			}
+		}
+		for _, sh := range db.list() {
+			db.index.SetPresence(sh.spec.ID, sh.inFiles())
+		}
+	}
+}
+
+// inFiles returns the series that the shard's files name.
+func (sh *shard) inFiles() *roaring.Bitmap {
+	out := roaring.New()
+	for _, f := range sh.files {
+		out.Or(f.reader.SeriesIDs())
+	}
+	out.CloneCopyOnWriteContainers()
+	return out
+}
+
+// settleReplay makes replayed deletes durable in the shard and finds out which
+// series have rows.
+func (sh *shard) settleReplay(ctx context.Context) error {
+	sh.deleteMu.Lock()
+	err := sh.saveDeletes(ctx)
+	sh.deleteMu.Unlock()
+	if err != nil {
+		return err
+	}
+	sv := sh.view()
+	if sv == nil {
+		return nil
+	}
+	defer sv.release()
+	all := sh.inFiles()
+	all.Or(sh.cached())
+	sh.db.index.SetPresence(sh.spec.ID, sv.survivors(all))
+	return nil
+}
+
+// replayer applies the frames of the log in order.
+type replayer struct {
+	store  *Store
+	ctx    context.Context
+	counts ReplayMetrics
+
+	series  wal.Series
+	fields  wal.Fields
+	rows    wal.Rows
+	deletes wal.Delete
+	numbers []uint32
+	fresh   []uint32
+}
+
+func (r *replayer) replay(f wal.Frame) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	r.counts.Frames++
+	var err error
+	switch f.Kind {
+	case wal.KindSeries:
+		err = r.replaySeries(f)
+	case wal.KindFields:
+		err = r.replayFields(f)
+	case wal.KindRows:
+		err = r.replayRows(f)
+	case wal.KindDelete:
+		err = r.replayDelete(f)
+	default:
+		r.counts.UnknownFrames++
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("replay %v frame %d of %s at offset %d: %w", f.Kind, f.LSN, f.Segment, f.Offset, err)
+	if isDamage(err) {
+		// What the frame says is lost or cannot be true; all others still count.
+		r.store.corrupted(fmt.Errorf("%w: %w", cursor.ErrCorrupt, err))
+		return nil
+	}
+	return err
+}
+
+// shard returns the shard that a frame is for, nil when it is gone.
+func (r *replayer) shard(db uint32, shard uint64) *shard {
+	if d := r.store.databases[db]; d != nil {
+		if sh := d.shard(shard); sh != nil {
+			return sh
+		}
+	}
+	r.counts.UnknownFrames++
+	return nil
+}
+
+func (r *replayer) replaySeries(f wal.Frame) error {
+	if err := wal.DecodeSeries(f.Payload, &r.series); err != nil {
+		return err
+	}
+	db := r.store.databases[r.series.Database]
+	if db == nil {
+		r.counts.UnknownFrames++
+		return nil
+	}
+	db.seriesPin, db.seriesLast = olderLSN(db.seriesPin, f.LSN), f.LSN
+	return db.index.Replay(r.series.First, r.series.Keys)
+}
+
+func (r *replayer) replayFields(f wal.Frame) error {
+	if err := wal.DecodeFields(f.Payload, &r.fields); err != nil {
+		return err
+	}
+	sh := r.shard(r.fields.Database, r.fields.Shard)
+	if sh == nil || sh.fields.covers(f.LSN) {
+		return nil
+	}
+	defs := make([]fieldDef, len(r.fields.Fields))
+	for i, x := range r.fields.Fields {
+		defs[i] = fieldDef{Number: x.Number, Type: x.Type, Measurement: string(x.Measurement), Name: string(x.Name)}
+	}
+	sh.fieldsPin = olderLSN(sh.fieldsPin, f.LSN)
+	sh.fields.define(f.LSN, defs)
+	return nil
+}
+
+func (r *replayer) replayRows(f wal.Frame) error {
+	if err := wal.DecodeRows(f.Payload, &r.rows); err != nil {
+		return err
+	}
+	sh := r.shard(r.rows.Database, r.rows.Shard)
+	if sh == nil {
+		return nil
+	}
+	rows := int64(r.rows.Table.Rows())
+	if f.LSN <= sh.manifest.state.flushed {
+		r.counts.RowsSkipped += rows
+		return nil
+	}
+	t, err := r.nameColumns(sh, f.LSN)
+	if err != nil || t == nil {
+		return err
+	}
+	r.counts.Rows += rows
+	r.fresh = sh.active.insert(f.LSN, f.LSN-1, r.store.clock.Now(), t, r.numbers, r.fresh[:0])
+	if len(r.fresh) > 0 {
+		sh.markPresent(r.fresh)
+	}
+	return r.makeRoom()
+}
+
+// nameColumns gives the columns of a replayed table their names. Columns of
+// fields that were forgotten later are left out: their rows are deleted.
+func (r *replayer) nameColumns(sh *shard, lsn uint64) (*model.Table, error) {
+	t := r.rows.Table
+	r.numbers = r.numbers[:0]
+	kept := t.Columns[:0:0]
+	for i := range t.Columns {
+		c := t.Columns[i]
+		def, ok := sh.fields.number(r.rows.Fields[i])
+		switch {
+		case !ok && sh.fields.covers(lsn):
+			continue
+		case !ok:
+			return nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf("rows have field %d, which nothing defines", r.rows.Fields[i])}
+		case def.Type != c.Type:
+			return nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf(
+				"rows have field %d (%q) of type %v, it is defined as %v", def.Number, def.Name, c.Type, def.Type)}
+		}
+		c.Name = []byte(def.Name)
+		t.Measurement = []byte(def.Measurement)
+		kept = append(kept, c)
+		r.numbers = append(r.numbers, def.Number)
+	}
+	if len(kept) == 0 {
+		return nil, nil
+	}
+	out := *t
+	out.Columns = kept
+	return &out, nil
+}
+
+// makeRoom flushes the largest caches while all together are too large.
+func (r *replayer) makeRoom() error {
+	s := r.store
+	for s.cacheAccount.Used() >= s.opt.CacheFlushBytes {
+		var largest *shard
+		for _, db := range s.databases {
+			for _, sh := range db.list() {
+				if largest == nil || sh.activeBytes() > largest.activeBytes() {
+					largest = sh
+				}
+			}
+		}
+		if largest == nil || largest.activeBytes() == 0 {
+			return nil
+		}
+		before := s.cacheAccount.Used()
+		if err := largest.flush(r.ctx); err != nil {
+			return err
+		}
+		if s.cacheAccount.Used() >= before {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *replayer) replayDelete(f wal.Frame) error {
+	if err := wal.DecodeDelete(f.Payload, &r.deletes); err != nil {
+		return err
+	}
+	series, err := decodeSeriesSet(slices.Clone(r.deletes.Series))
+	if err != nil {
+		return err
+	}
+	for _, mark := range r.deletes.Shards {
+		sh := r.shard(r.deletes.Database, mark.Shard)
+		if sh == nil {
+			continue
+		}
+		del := shardDelete{series: series, span: model.TimeRange{Min: r.deletes.Min, Max: r.deletes.Max}}
+		if !sh.fields.covers(f.LSN) {
+			del.forget = string(r.deletes.Measurement)
+		}
+		// Files that replay itself has made hold older rows only; those of before
+		// the crash may hold newer ones.
+		newest := mark.MaxGeneration
+		if f.LSN > sh.manifest.state.flushed {
+			newest = max(newest, sh.next-1)
+		}
+		sh.next = max(sh.next, newest+1)
+		sh.applyDelete(&del, f.LSN, newest)
+	}
+	return nil
+}
+
+// decodeSeriesSet reads a roaring bitmap, which keeps b. The decoder of the
+// library is not made for hostile bytes, so its panics are taken as damage.
+func decodeSeriesSet(b []byte) (bm *roaring.Bitmap, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			bm, err = nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf("series of a delete: %v", p)}
+		}
+	}()
+	bm = roaring.New()
+	if len(b) == 0 {
+		return bm, nil
+	}
+	if _, err := bm.FromBuffer(b); err != nil {
+		return nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf("series of a delete: %v", err)}
+	}
+	return bm, nil
+}
+
+// isDamage reports whether an error tells of bytes that are not what was
+// written.
+func isDamage(err error) bool {
+	return errors.Is(err, cursor.ErrCorrupt) || errors.Is(err, wal.ErrCorrupt) || errors.Is(err, errIndexCorrupt)
+}

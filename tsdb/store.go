@@ -1,0 +1,511 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/internal/clock"
+	"github.com/timberlinedb/timberline/internal/slab"
+	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
+	"github.com/timberlinedb/timberline/wal"
+)
+
+// Store is an open data directory: the databases, their shards and the log that
+// all of them share. Its methods may be called concurrently.
+//
+// Goroutines that belong to it from Open to Close: flushLoop, which writes caches
+// to files, and compactLoop, as many as Options.CompactionWorkers, which merges
+// files and writes checkpoints of indexes. The log has its own.
+type Store struct {
+	dir   string
+	opt   Options
+	fs    vfs.FS
+	clock clock.Clock
+	lock  io.Closer
+	log   *wal.Log // nil while it is replayed
+
+	pool         *slab.Pool
+	cacheAccount *budget.Account
+	mergeAccount *budget.Account
+	counters     counters
+	replayed     ReplayMetrics
+
+	// committed is the highest LSN that Commit confirmed. With the log's Interval
+	// mode it is ahead of what is durable.
+	committed atomic.Uint64
+
+	flusher   flusher
+	compactor compactor
+	closing   chan struct{}   // closed by Close
+	bg        context.Context // cancelled by Close
+	stop      context.CancelFunc
+	loops     sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+
+	makeMu sync.Mutex // one database is made or dropped at a time; taken before mu
+
+	mu        sync.RWMutex // guards the fields below
+	databases map[uint32]*database
+	gone      map[uint32]bool // dropped since the store was opened
+	closed    bool
+}
+
+const (
+	lockName      = "LOCK"
+	versionName   = "VERSION"
+	versionPrefix = "timberline "
+	formatVersion = 1
+
+	// poolShare is the part of the cache limit that freed memory may keep.
+	poolShare = 4
+)
+
+// Open opens the data directory dir, or makes one. What the layout does not have
+// is removed; what the log has and the files have not is put into the caches.
+func Open(ctx context.Context, dir string, layout Layout, opt Options) (_ *Store, err error) {
+	opt.EnsureDefaults()
+	if err := opt.Validate(); err != nil {
+		return nil, fmt.Errorf("options of the store: %w", err)
+	}
+	s := &Store{
+		dir: dir, opt: opt, fs: opt.FS, clock: opt.Clock,
+		pool:         slab.NewPool(int(opt.CacheLimit / poolShare)),
+		cacheAccount: opt.Budget.Account("cache", 0),
+		mergeAccount: opt.Budget.Account("compaction", opt.CompactionMemory),
+		databases:    make(map[uint32]*database),
+		gone:         make(map[uint32]bool),
+		closing:      make(chan struct{}),
+	}
+	s.opt.Index.FS = opt.FS
+	s.flusher.init(s)
+	s.compactor.init(s)
+	s.bg, s.stop = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := s.claim(); err != nil {
+		return nil, err
+	}
+	if err := s.removeLeftovers(layout); err != nil {
+		return nil, err
+	}
+	if err := s.openDatabases(ctx, layout); err != nil {
+		return nil, err
+	}
+	if err := s.recover(ctx); err != nil {
+		return nil, err
+	}
+	s.start()
+	return s, nil
+}
+
+// claim takes the lock of the directory and checks its version.
+func (s *Store) claim() (err error) {
+	if err := vfs.MkdirAll(s.fs, s.dir); err != nil {
+		return err
+	}
+	if s.lock, err = s.fs.Lock(filepath.Join(s.dir, lockName)); err != nil {
+		return fmt.Errorf("open data directory: %w", err)
+	}
+	path := filepath.Join(s.dir, versionName)
+	b, err := vfs.ReadFile(s.fs, path, 1<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		return vfs.WriteFile(s.fs, path, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s%d\n", versionPrefix, formatVersion)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("read version of the data directory: %w", err)
+	}
+	text, ok := strings.CutPrefix(strings.TrimSpace(string(b)), versionPrefix)
+	n, numErr := strconv.Atoi(text)
+	switch {
+	case !ok || numErr != nil:
+		return &CorruptError{File: path, Offset: 0, Reason: fmt.Sprintf("%q is not a version", b)}
+	case n > formatVersion:
+		return fmt.Errorf("%s has format %d, this program knows formats up to %d: %w", s.dir, n, formatVersion, ErrVersion)
+	}
+	return nil
+}
+
+// removeLeftovers removes the directories of databases, policies and shards that
+// the layout does not have. Names that are not numbers are not ours.
+func (s *Store) removeLeftovers(layout Layout) error {
+	keep := map[string]bool{}
+	for _, d := range layout {
+		keep[s.databaseDir(d.ID)] = true
+		db := &database{dir: s.databaseDir(d.ID)}
+		for _, spec := range d.Shards {
+			keep[db.policyDir(spec.Policy)] = true
+			keep[db.shardDir(spec)] = true
+		}
+	}
+	dirs := []string{filepath.Join(s.dir, "db")}
+	for depth := 0; depth < 3; depth++ {
+		var below []string
+		for _, dir := range dirs {
+			kept, err := s.removeUnknown(dir, keep)
+			if err != nil {
+				return err
+			}
+			below = append(below, kept...)
+		}
+		dirs = below
+	}
+	return nil
+}
+
+// removeUnknown removes the numbered directories in dir that keep does not have,
+// and returns those that it has.
+func (s *Store) removeUnknown(dir string, keep map[string]bool) (kept []string, err error) {
+	names, err := s.fs.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	for _, name := range names {
+		if n, err := strconv.ParseUint(name, 10, 64); err != nil || strconv.FormatUint(n, 10) != name {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		if keep[path] {
+			kept = append(kept, path)
+			continue
+		}
+		if err := s.fs.RemoveAll(path); err != nil {
+			return nil, fmt.Errorf("remove what no database has: %w", err)
+		}
+		s.orphanRemoved(path)
+	}
+	return kept, nil
+}
+
+func (s *Store) removeOrphan(path string) error {
+	if err := s.fs.Remove(path); err != nil {
+		return fmt.Errorf("remove unfinished file: %w", err)
+	}
+	s.orphanRemoved(path)
+	return nil
+}
+
+func (s *Store) orphanRemoved(path string) {
+	s.counters.orphans.Add(1)
+	if tell := s.opt.Events.OrphanRemoved; tell != nil {
+		tell(path)
+	}
+}
+
+func (s *Store) openDatabases(ctx context.Context, layout Layout) error {
+	for _, d := range layout {
+		db, err := openDatabase(ctx, s, d.ID)
+		if err != nil {
+			return err
+		}
+		s.databases[d.ID] = db
+		for _, spec := range d.Shards {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := db.ensure(spec); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) start() {
+	s.loops.Add(1)
+	go s.flushLoop()
+	for range max(s.opt.CompactionWorkers, 0) {
+		s.loops.Add(1)
+		go s.compactLoop()
+	}
+}
+
+// Close flushes the caches, stops the goroutines and closes everything. It may
+// be called twice. What cannot be flushed stays in the log.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		close(s.closing)
+		s.stop()
+		s.loops.Wait()
+		err := s.flushAll(context.Background())
+		s.releaseLog()
+		s.closeErr = errors.Join(err, s.release())
+	})
+	return s.closeErr
+}
+
+// release closes whatever is open.
+func (s *Store) release() error {
+	s.stop()
+	var errs []error
+	for _, db := range s.list() {
+		for _, sh := range db.list() {
+			errs = append(errs, sh.shut())
+		}
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	for _, db := range s.list() {
+		errs = append(errs, db.index.Close())
+	}
+	s.pool.Close()
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// list returns the databases, ascending by number.
+func (s *Store) list() []*database {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]*database, 0, len(s.databases))
+	for _, db := range s.databases {
+		list = append(list, db)
+	}
+	slices.SortFunc(list, func(a, b *database) int { return int(int64(a.id) - int64(b.id)) })
+	return list
+}
+
+func (s *Store) database(id uint32) (*database, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	db := s.databases[id]
+	if db == nil {
+		return nil, fmt.Errorf("database %d: %w", id, ErrDatabaseNotFound)
+	}
+	return db, nil
+}
+
+// find returns a shard and its database.
+func (s *Store) find(db uint32, shard uint64) (*database, *shard, error) {
+	d, err := s.database(db)
+	if err != nil {
+		return nil, nil, err
+	}
+	sh := d.shard(shard)
+	if sh == nil {
+		return nil, nil, fmt.Errorf("shard %d of database %d: %w", shard, db, ErrShardNotFound)
+	}
+	return d, sh, nil
+}
+
+// CreateDatabase makes a database unless it is there. The number of one that was
+// dropped is not taken again.
+func (s *Store) CreateDatabase(id uint32) error {
+	if _, err := s.database(id); !errors.Is(err, ErrDatabaseNotFound) {
+		return err
+	}
+	s.makeMu.Lock()
+	defer s.makeMu.Unlock()
+	s.mu.RLock()
+	_, there := s.databases[id]
+	gone, closed := s.gone[id], s.closed
+	s.mu.RUnlock()
+	switch {
+	case closed:
+		return ErrClosed
+	case gone:
+		return fmt.Errorf("database %d: it was dropped: %w", id, ErrDatabaseNotFound)
+	case there:
+		return nil
+	}
+	db, err := openDatabase(s.bg, s, id)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.databases[id] = db
+	return nil
+}
+
+// EnsureShard makes a shard unless it is there.
+func (s *Store) EnsureShard(db uint32, spec ShardSpec) error {
+	d, err := s.database(db)
+	if err != nil {
+		return err
+	}
+	if d.shard(spec.ID) != nil {
+		return nil
+	}
+	return d.ensure(spec)
+}
+
+// DropShard removes a shard with its files. Views that are open keep working.
+func (s *Store) DropShard(db uint32, shard uint64) error {
+	d, err := s.database(db)
+	if err != nil {
+		return err
+	}
+	err = d.dropShard(shard)
+	s.flusher.announce()
+	return err
+}
+
+// DropDatabase removes a database with its files. Views that are open keep the
+// files of their shards; the names of series are gone.
+func (s *Store) DropDatabase(id uint32) error {
+	s.makeMu.Lock()
+	defer s.makeMu.Unlock()
+	db, err := s.database(id)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	delete(s.databases, id)
+	s.gone[id] = true
+	s.mu.Unlock()
+	db.mu.Lock()
+	db.dropped = true
+	db.mu.Unlock()
+	var errs []error
+	for _, sh := range db.list() {
+		if err := db.dropShard(sh.spec.ID); err != nil && !errors.Is(err, ErrShardNotFound) {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, db.index.Close(), s.fs.RemoveAll(db.dir), s.fs.SyncDir(filepath.Dir(db.dir)))
+	s.flusher.announce()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("drop database %d: %w", id, err)
+	}
+	return nil
+}
+
+// SeriesTable finds the numbers of series spellings that were seen before.
+type SeriesTable interface {
+	// Lookup returns the number of the spelling with a fingerprint.
+	Lookup(fp model.Fingerprint) (model.SeriesID, bool)
+}
+
+// Series returns the series table of a database, nil when there is no such
+// database.
+func (s *Store) Series(db uint32) SeriesTable {
+	d, err := s.database(db)
+	if err != nil {
+		return nil
+	}
+	return d.index
+}
+
+// Commit returns nil when the frame is as durable as the log's mode asks for.
+// From then on its rows are seen by every view that is opened.
+func (s *Store) Commit(ctx context.Context, lsn uint64) error {
+	if lsn == 0 {
+		return nil
+	}
+	if err := s.log.Wait(ctx, lsn); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for {
+		old := s.committed.Load()
+		if old >= lsn || s.committed.CompareAndSwap(old, lsn) {
+			return nil
+		}
+	}
+}
+
+// readable returns the LSN up to which readers may see rows.
+func (s *Store) readable() uint64 {
+	if s.log == nil {
+		return ^uint64(0)
+	}
+	return max(s.log.DurableLSN(), s.committed.Load())
+}
+
+// waitDurable returns nil when the frame is on the disk, whatever the log's mode.
+func (s *Store) waitDurable(ctx context.Context, lsn uint64) error {
+	if s.log == nil || lsn <= s.log.DurableLSN() {
+		return nil
+	}
+	if err := s.log.Wait(ctx, lsn); err != nil {
+		return err
+	}
+	for s.log.DurableLSN() < lsn {
+		if err := s.log.Err(); err != nil {
+			return err
+		}
+		select {
+		case <-s.clock.After(max(s.opt.WAL.SyncInterval/4, minSyncPoll)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// corrupted reports damage that was found.
+func (s *Store) corrupted(err error) {
+	s.counters.corruptions.Add(1)
+	setText(&s.counters.lastCorruption, err.Error())
+	if tell := s.opt.Events.Corrupted; tell != nil {
+		tell(err)
+	}
+}
+
+// readFailed returns the error of a read as callers test it, and reports it when
+// it tells of damage.
+func (s *Store) readFailed(err error) error {
+	err = damaged(err)
+	if errors.Is(err, cursor.ErrCorrupt) {
+		s.corrupted(err)
+	}
+	return err
+}
+
+// setAside moves a file that cannot be opened because of its content to the
+// quarantine, and returns the error that reads over its time range get.
+func (s *Store) setAside(ref ShardRef, path string, lost model.TimeRange, cause error) error {
+	if errors.Is(cause, fs.ErrNotExist) {
+		cause = &CorruptError{File: path, Offset: -1, Reason: "the file is missing"}
+	}
+	if !errors.Is(cause, cursor.ErrCorrupt) {
+		return cause
+	}
+	s.corrupted(cause)
+	if _, err := s.fs.Stat(path); err != nil {
+		return cause
+	}
+	moved := filepath.Join(s.dir, "quarantine", fmt.Sprintf("%d-%d-%s", ref.Database, ref.Shard, filepath.Base(path)))
+	err := vfs.MkdirAll(s.fs, filepath.Dir(moved))
+	if err == nil {
+		err = vfs.Publish(s.fs, path, moved)
+	}
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	s.counters.quarantined.Add(1)
+	if tell := s.opt.Events.Quarantined; tell != nil {
+		tell(ref, path, moved, lost)
+	}
+	return cause
+}

@@ -1,0 +1,226 @@
+package tsdb
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
+	"github.com/timberlinedb/timberline/tsm"
+)
+
+// View opens a read view on the shards given, of which those count that exist
+// and overlap r. It holds what it needs until it is closed, whatever is flushed,
+// merged, deleted or dropped meanwhile.
+func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.TimeRange) (cursor.View, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	d, err := s.database(db)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{db: d, span: r, durable: s.readable()}
+	for _, id := range shards {
+		sh := d.shard(id)
+		if sh == nil || !sh.spec.Range.Overlaps(r) || slices.Contains(v.ids, id) {
+			continue
+		}
+		if sv := sh.view(); sv != nil {
+			v.shards = append(v.shards, sv)
+			v.ids = append(v.ids, id)
+		}
+	}
+	slices.SortFunc(v.shards, func(a, b *shardView) int { return cmp.Compare(a.spec.Range.Min, b.spec.Range.Min) })
+	v.present = d.index.Present(v.ids)
+	return v, nil
+}
+
+// view is a cursor.View.
+type view struct {
+	db      *database
+	span    model.TimeRange
+	durable uint64 // rows of frames up to this LSN are seen
+	shards  []*shardView
+	ids     []uint64
+	present *roaring.Bitmap // series that have rows in the shards
+
+	closeOnce sync.Once
+}
+
+// shardView is a shard as it was when a view was opened. It holds its caches and
+// files.
+type shardView struct {
+	sh      *shard
+	spec    ShardSpec
+	active  *cache
+	frozen  []*cache
+	files   []*shardFile
+	lost    []lostFile
+	deletes []tsm.Delete
+
+	mu     sync.Mutex // guards limits
+	limits map[*cacheTable]uint32
+}
+
+// view takes a hold of everything that the shard reads from; nil when the shard
+// was dropped.
+func (sh *shard) view() *shardView {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.dropped {
+		return nil
+	}
+	sv := &shardView{
+		sh: sh, spec: sh.spec, active: sh.active, frozen: sh.frozen, lost: sh.lost,
+		deletes: sh.deletes, limits: make(map[*cacheTable]uint32),
+	}
+	sv.active.acquire()
+	for _, c := range sv.frozen {
+		c.acquire()
+	}
+	for _, f := range sh.files {
+		if f.reader.Ref() {
+			sv.files = append(sv.files, f)
+		}
+	}
+	return sv
+}
+
+func (sv *shardView) release() error {
+	var first error
+	sv.active.release()
+	for _, c := range sv.frozen {
+		c.release()
+	}
+	for _, f := range sv.files {
+		if err := f.reader.Unref(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// limit returns how many rows of a table of the active cache the view sees. It
+// stays the same as long as the view is open.
+func (sv *shardView) limit(c *cache, ct *cacheTable, durable uint64) uint32 {
+	sv.mu.Lock()
+	defer sv.mu.Unlock()
+	n, ok := sv.limits[ct]
+	if !ok {
+		c.mu.RLock()
+		n = ct.limit(durable)
+		c.mu.RUnlock()
+		sv.limits[ct] = n
+	}
+	return n
+}
+
+// Range returns the time range that the view was opened with.
+func (v *view) Range() model.TimeRange { return v.span }
+
+// Measurements returns the measurements that have series in the view.
+func (v *view) Measurements() ([]string, error) { return v.db.index.Measurements(v.present) }
+
+// Fields returns the fields of a measurement over all shards.
+func (v *view) Fields(measurement string) ([]cursor.Field, error) {
+	types := make(map[string]model.FieldType)
+	for _, sv := range v.shards {
+		for _, def := range sv.sh.fields.fields(measurement) {
+			if old, ok := types[def.Name]; !ok || def.Type.Precedence() < old.Precedence() {
+				types[def.Name] = def.Type
+			}
+		}
+	}
+	list := make([]cursor.Field, 0, len(types))
+	for name, typ := range types {
+		list = append(list, cursor.Field{Name: name, Type: typ})
+	}
+	slices.SortFunc(list, func(a, b cursor.Field) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+func (v *view) search(measurement string, filter *model.TagFilter) (*roaring.Bitmap, error) {
+	return v.db.index.Search(measurement, filter, v.present)
+}
+
+// TagKeys returns the tag keys of the series that filter selects.
+func (v *view) TagKeys(measurement string, filter *model.TagFilter) ([]string, error) {
+	ids, err := v.search(measurement, filter)
+	if err != nil {
+		return nil, err
+	}
+	return v.db.index.TagKeys(measurement, ids)
+}
+
+// TagValues returns the values of a tag key among the series that filter
+// selects.
+func (v *view) TagValues(measurement, key string, filter *model.TagFilter) ([]string, error) {
+	ids, err := v.search(measurement, filter)
+	if err != nil {
+		return nil, err
+	}
+	return v.db.index.TagValues(measurement, key, ids)
+}
+
+// Series returns the series that filter selects, by tag set.
+func (v *view) Series(measurement string, filter *model.TagFilter) (cursor.SeriesSet, error) {
+	ids, err := v.search(measurement, filter)
+	if err != nil {
+		return nil, err
+	}
+	sorted, err := v.db.index.SortedSeries(ids)
+	if err != nil {
+		return nil, err
+	}
+	return &seriesSet{view: v, ids: sorted}, nil
+}
+
+// Cardinality returns the number of series that filter selects.
+func (v *view) Cardinality(measurement string, filter *model.TagFilter) (int64, error) {
+	ids, err := v.search(measurement, filter)
+	if err != nil {
+		return 0, err
+	}
+	return int64(ids.GetCardinality()), nil
+}
+
+// Close lets go of caches and files.
+func (v *view) Close() error {
+	var err error
+	v.closeOnce.Do(func() {
+		for _, sv := range v.shards {
+			if e := sv.release(); e != nil && err == nil {
+				err = fmt.Errorf("close view: %w", e)
+			}
+		}
+	})
+	return err
+}
+
+// seriesSet is a cursor.SeriesSet.
+type seriesSet struct {
+	view *view
+	ids  []model.SeriesID
+}
+
+// Len returns the number of series.
+func (s *seriesSet) Len() int { return len(s.ids) }
+
+// ID returns the id of series i.
+func (s *seriesSet) ID(i int) model.SeriesID { return s.ids[i] }
+
+// Tags appends the tags of series i to dst[:0].
+func (s *seriesSet) Tags(i int, dst model.Tags) model.Tags {
+	_, tags, _, err := s.view.db.index.Tags(s.ids[i], dst, nil)
+	if err != nil {
+		return dst[:0]
+	}
+	return tags
+}

@@ -1,0 +1,229 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/timberlinedb/timberline/model"
+)
+
+// WriteResult tells what became of a write.
+type WriteResult struct {
+	LSN          uint64 // of the last frame; Commit waits for it
+	Rows, Values int    // stored
+	Dropped      int    // rows refused because of a field type
+	Reason       string // why the first of them was
+}
+
+// Write appends the rows of b, which all lie in the time range of the shard, to
+// the log and the cache. It does not wait for the disk: the rows count, and are
+// seen by readers, when Commit of the LSN in the result has returned. Rows whose
+// field types contradict those of the shard are left out and counted.
+//
+// The batch is changed: series are filled in.
+func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Batch) (WriteResult, error) {
+	d, sh, err := s.find(db, shard)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	if err := s.admit(ctx); err != nil {
+		return WriteResult{}, err
+	}
+	if err := d.resolve(b); err != nil {
+		return WriteResult{}, err
+	}
+	res, err := sh.write(b)
+	s.counters.rowsWritten.Add(int64(res.Rows))
+	s.counters.valuesWritten.Add(int64(res.Values))
+	if res.Dropped > 0 {
+		s.counters.rowsDropped.Add(int64(res.Dropped))
+		setText(&s.counters.lastDropped, res.Reason)
+		if tell := s.opt.Events.RowsDropped; tell != nil {
+			tell(sh.ref(), res.Dropped, res.Reason)
+		}
+	}
+	s.flusher.noteWrite(sh)
+	return res, err
+}
+
+// admit waits until the caches are below their limit. A write that is larger
+// than the limit alone is let in when there is room for any.
+func (s *Store) admit(ctx context.Context) error {
+	if !s.cacheFull() {
+		return nil
+	}
+	stalled := s.clock.After(max(s.opt.WriteStall, 0))
+	for {
+		freed := s.flusher.freed()
+		if !s.cacheFull() {
+			return nil
+		}
+		s.flusher.kick()
+		select {
+		case <-freed:
+		case <-stalled:
+			if !s.cacheFull() {
+				return nil
+			}
+			s.counters.writesRefused.Add(1)
+			return fmt.Errorf("%w: %d bytes, at most %d are held", ErrCacheFull, s.cacheAccount.Used(), s.opt.CacheLimit)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.closing:
+			return ErrClosed
+		}
+	}
+}
+
+func (s *Store) cacheFull() bool {
+	if s.cacheAccount.Used() >= s.opt.CacheLimit {
+		return true
+	}
+	limit := s.opt.Budget.Limit()
+	return limit > 0 && s.opt.Budget.Used() >= limit && s.cacheAccount.Used() > 0
+}
+
+// write stores a batch whose series are known.
+func (sh *shard) write(b *model.Batch) (res WriteResult, err error) {
+	var fresh []uint32
+	sh.writeMu.Lock()
+	defer sh.writeMu.Unlock()
+	sh.mu.RLock()
+	active, dropped := sh.active, sh.dropped
+	sh.mu.RUnlock()
+	if dropped {
+		return res, fmt.Errorf("write to shard %d: %w", sh.spec.ID, ErrShardNotFound)
+	}
+	for _, t := range b.Tables {
+		typed, err := sh.typeFields(t)
+		if err != nil {
+			return res, err
+		}
+		if res.Dropped == 0 && typed.dropped > 0 {
+			res.Reason = typed.reason
+		}
+		res.Dropped += typed.dropped
+		if typed.table.Rows() == 0 {
+			continue
+		}
+		if typed.lsn > 0 {
+			res.LSN = typed.lsn
+		}
+		for part := range cutTable(typed.table, sh.store.opt.FrameBytes) {
+			lsn, err := sh.store.appendRows(sh, part, typed.fields)
+			if err != nil {
+				return res, err
+			}
+			res.LSN = lsn
+			fresh = active.insert(lsn, sh.store.readable(), sh.store.clock.Now(), part, typed.fields, fresh[:0])
+			if len(fresh) > 0 {
+				sh.markPresent(fresh)
+			}
+			res.Rows += part.Rows()
+			for i := range part.Columns {
+				res.Values += len(part.Columns[i].Values)
+			}
+		}
+	}
+	return res, nil
+}
+
+func (sh *shard) markPresent(ids []uint32) {
+	list := make([]model.SeriesID, len(ids))
+	for i, id := range ids {
+		list[i] = model.SeriesID(id)
+	}
+	sh.db.index.MarkPresent(sh.spec.ID, list)
+}
+
+// typedTable is a table whose columns have field numbers.
+type typedTable struct {
+	table   *model.Table
+	fields  []uint32 // by column
+	lsn     uint64   // of the frame that defined new ones, 0 when there was none
+	dropped int      // rows
+	reason  string
+}
+
+// typeFields finds the field numbers of a table's columns. Fields that the shard
+// does not know are defined in the log first; rows with a value of another type
+// than the shard's are taken out. Of two types of a new field in one body the
+// first stands. The write lock must be held.
+func (sh *shard) typeFields(t *model.Table) (typedTable, error) {
+	tt := typedTable{table: t}
+	types := make(map[string]model.FieldType)
+	var bad []int32
+	bare := false
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		bare = bare || len(c.Values) == 0
+		typ, ok := types[string(c.Name)]
+		if def, known := sh.fields.lookup(t.Measurement, c.Name); known {
+			typ, ok = def.Type, true
+		}
+		if !ok {
+			if len(c.Values) > 0 {
+				types[string(c.Name)] = c.Type
+			}
+			continue
+		}
+		if typ != c.Type && len(c.Values) > 0 {
+			if tt.reason == "" {
+				tt.reason = fmt.Sprintf("field type conflict: input field %q on measurement %q is type %s, already exists as type %s",
+					c.Name, t.Measurement, c.Type, typ)
+			}
+			bad = appendRows(bad, c, t.Rows())
+		}
+	}
+	if len(bad) > 0 || bare {
+		slices.Sort(bad)
+		bad = slices.Compact(bad)
+		tt.dropped = len(bad)
+		tt.table = withoutRows(t, bad)
+	}
+	return tt, sh.numberFields(&tt)
+}
+
+// appendRows appends the rows that have a value in c.
+func appendRows(dst []int32, c *model.Column, rows int) []int32 {
+	if !c.Dense() {
+		return append(dst, c.Rows...)
+	}
+	for r := range rows {
+		dst = append(dst, int32(r))
+	}
+	return dst
+}
+
+// numberFields fills in the numbers of the fields and defines the new ones.
+func (sh *shard) numberFields(tt *typedTable) error {
+	var created []fieldDef
+	next := sh.fields.reserve()
+	for i := range tt.table.Columns {
+		c := &tt.table.Columns[i]
+		if def, ok := sh.fields.lookup(tt.table.Measurement, c.Name); ok {
+			tt.fields = append(tt.fields, def.Number)
+			continue
+		}
+		def := fieldDef{Number: next, Type: c.Type, Measurement: string(tt.table.Measurement), Name: string(c.Name)}
+		next++
+		created = append(created, def)
+		tt.fields = append(tt.fields, def.Number)
+	}
+	if len(created) == 0 {
+		return nil
+	}
+	if next < sh.fields.reserve() {
+		return errors.New("field numbers of the shard are used up")
+	}
+	lsn, err := sh.store.appendFields(sh, created)
+	if err != nil {
+		return err
+	}
+	tt.lsn = lsn
+	sh.fieldsPin = olderLSN(sh.fieldsPin, lsn)
+	sh.fields.define(lsn, created)
+	return nil
+}

@@ -1,0 +1,94 @@
+package encoding
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+const benchRows = 1000
+
+// cpuWalk is the clamped random walk that TSBS writes for cpu usage.
+func cpuWalk(r *rand.Rand, n int) []int64 {
+	out := make([]int64, n)
+	level := 100 * r.Float64()
+	for i := range out {
+		level = math.Max(0, math.Min(100, level+r.NormFloat64()))
+		out[i] = int64(level)
+	}
+	return out
+}
+
+func report(b *testing.B, values, size int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(values), "ns/value")
+	b.ReportMetric(float64(size)/float64(values), "B/value")
+	b.ReportMetric(0, "ns/op")
+}
+
+func BenchmarkIntegers(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	shapes := integerShapes(r, benchRows)
+	shapes["tsbs cpu"] = cpuWalk(r, benchRows)
+	for _, name := range []string{"tsbs cpu", "quadratic", "random"} {
+		values := shapes[name]
+		page := AppendIntegers(nil, values)
+		b.Run("encode/"+name, func(b *testing.B) {
+			for b.Loop() {
+				page = AppendIntegers(page[:0], values)
+			}
+			report(b, benchRows, len(page))
+		})
+		b.Run("decode/"+name, func(b *testing.B) {
+			dst := make([]int64, benchRows)
+			for b.Loop() {
+				dst, _ = DecodeIntegers(dst, page, benchRows)
+			}
+			report(b, benchRows, len(page))
+		})
+	}
+}
+
+func BenchmarkFloats(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	shapes := floatShapes(r, benchRows)
+	for _, name := range []string{"two decimals", "whole", "full walk", "repeats"} {
+		values := shapes[name]
+		page := AppendFloats(nil, values)
+		b.Run("encode/"+name, func(b *testing.B) {
+			for b.Loop() {
+				page = AppendFloats(page[:0], values)
+			}
+			report(b, benchRows, len(page))
+		})
+		b.Run("decode/"+name, func(b *testing.B) {
+			dst := make([]float64, benchRows)
+			for b.Loop() {
+				dst, _ = DecodeFloats(dst, page, benchRows)
+			}
+			report(b, benchRows, len(page))
+		})
+	}
+}
+
+func BenchmarkTimestamps(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for name, jitter := range map[string]int64{"grid": 1, "ms jitter": 50} {
+		times := make([]int64, benchRows)
+		for i := range times {
+			times[i] = int64(i)*10_000_000_000 + r.Int64N(jitter)*1_000_000
+		}
+		page := AppendTimestamps(nil, times)
+		b.Run("encode/"+name, func(b *testing.B) {
+			for b.Loop() {
+				page = AppendTimestamps(page[:0], times)
+			}
+			report(b, benchRows, len(page))
+		})
+		b.Run("decode/"+name, func(b *testing.B) {
+			for b.Loop() {
+				times, _ = DecodeTimestamps(times, page, benchRows)
+			}
+			report(b, benchRows, len(page))
+		})
+	}
+}
