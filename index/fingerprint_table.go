@@ -14,8 +14,9 @@ import (
 // moves a few thousand entries; nothing ever moves the whole table, so no writer
 // stalls and readers go on with the segment they have.
 //
-// Readers take no lock. A slot is published by the atomic store of its id after
-// its fingerprint was written and never changes afterwards. A reader that still
+// Readers take no lock. A slot is published by the store of its id after its
+// fingerprint was written and never changes afterwards; readers load the ids
+// before the fingerprints. A reader that still
 // holds a segment which was split may miss an entry that was added since: it
 // then asks Resolve, which is only slower.
 type fingerprintTable struct {
@@ -31,10 +32,11 @@ type fingerprintDirectory struct {
 	segments []atomic.Pointer[fingerprintSegment]
 }
 
-// fingerprintBucket fills one cache line.
+// fingerprintBucket fills one cache line. Its slots are filled from the first to
+// the last; all are accessed atomically.
 type fingerprintBucket struct {
 	hi, lo [bucketSlots]uint64
-	ids    [bucketSlots]uint32 // 0 is a free slot; accessed atomically
+	ids    [bucketSlots]uint32 // 0 is a free slot
 	note   uint32              // see fingerprintSegment; only for writers
 }
 
@@ -75,17 +77,31 @@ func (t *fingerprintTable) lookup(fp model.Fingerprint) (model.SeriesID, bool) {
 	return s.find(h, fp)
 }
 
+// find compares all slots of a bucket without branching on the outcome of each:
+// which slot it is cannot be predicted, and a wrong guess would make one lookup
+// wait for the memory of another.
 func (s *fingerprintSegment) find(h uint64, fp model.Fingerprint) (model.SeriesID, bool) {
 	for i := uint(h); ; i++ {
 		b := &s[i%segmentBuckets]
-		for j := range bucketSlots {
-			id := atomic.LoadUint32(&b.ids[j])
-			if id == 0 {
-				return 0, false
-			}
-			if b.lo[j] == fp.Lo && b.hi[j] == fp.Hi {
-				return model.SeriesID(id), true
-			}
+		id0, id1, id2 := atomic.LoadUint32(&b.ids[0]), atomic.LoadUint32(&b.ids[1]), atomic.LoadUint32(&b.ids[2])
+		x0 := atomic.LoadUint64(&b.hi[0])^fp.Hi | atomic.LoadUint64(&b.lo[0])^fp.Lo
+		x1 := atomic.LoadUint64(&b.hi[1])^fp.Hi | atomic.LoadUint64(&b.lo[1])^fp.Lo
+		x2 := atomic.LoadUint64(&b.hi[2])^fp.Hi | atomic.LoadUint64(&b.lo[2])^fp.Lo
+		var id uint32
+		if x0 == 0 {
+			id = id0
+		}
+		if x1 == 0 {
+			id = id1
+		}
+		if x2 == 0 {
+			id = id2
+		}
+		if id != 0 {
+			return model.SeriesID(id), true
+		}
+		if id2 == 0 { // the bucket never was full, so nothing went past it
+			return 0, false
 		}
 	}
 }
@@ -96,7 +112,8 @@ func (s *fingerprintSegment) insert(h uint64, fp model.Fingerprint, id uint32) {
 		b := &s[i%segmentBuckets]
 		for j := range bucketSlots {
 			if atomic.LoadUint32(&b.ids[j]) == 0 {
-				b.hi[j], b.lo[j] = fp.Hi, fp.Lo
+				atomic.StoreUint64(&b.hi[j], fp.Hi)
+				atomic.StoreUint64(&b.lo[j], fp.Lo)
 				atomic.StoreUint32(&b.ids[j], id)
 				s[1].note++
 				return

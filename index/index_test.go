@@ -494,7 +494,7 @@ func (n *naive) touch(x *Index, r *rand.Rand) {
 // TestOracle runs random histories against the naive index.
 func TestOracle(t *testing.T) {
 	seed := testSeed(t)
-	for round := range uint64(6) {
+	for round := range uint64(4) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, round))
 			fs := vfs.NewFault(vfs.NewMem())

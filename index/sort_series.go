@@ -137,10 +137,11 @@ func sortByColumns(bm *roaring.Bitmap, keys []sortKey) ([]model.SeriesID, error)
 	for i := range order {
 		order[i].i = uint32(i)
 	}
-	ranks := make([]uint32, len(ids))
+	set := newRankSetter(bm, ids)
 	for n, k := range keys {
+		ranks := set.ranks
 		clear(ranks)
-		if err := rankValues(k, bm, ids, ranks); err != nil {
+		if err := rankValues(k, set); err != nil {
 			return nil, err
 		}
 		for i := range order {
@@ -228,7 +229,7 @@ func lastKeys(bm *roaring.Bitmap, ids []uint32, keys []sortKey) ([]int32, error)
 
 // rankValues sets the rank of every series that has the key: the number, from
 // one, of its value among all values.
-func rankValues(k sortKey, bm *roaring.Bitmap, ids []uint32, ranks []uint32) error {
+func rankValues(k sortKey, set *rankSetter) error {
 	cursors := make([]valueCursor, 0, len(k.parts))
 	for _, p := range k.parts {
 		c := p.cursor()
@@ -238,10 +239,10 @@ func rankValues(k sortKey, bm *roaring.Bitmap, ids []uint32, ranks []uint32) err
 			return err
 		}
 	}
-	set := rankSetter{bm: bm, ids: ids, ranks: ranks}
+	var name []byte
 	for rank := uint32(1); len(cursors) > 0; rank++ {
 		least := slices.MinFunc(cursors, func(a, b valueCursor) int { return bytes.Compare(a.name(), b.name()) })
-		name := bytes.Clone(least.name())
+		name = append(name[:0], least.name()...)
 		for i := len(cursors) - 1; i >= 0; i-- {
 			c := cursors[i]
 			if !bytes.Equal(c.name(), name) {
@@ -265,27 +266,39 @@ func rankValues(k sortKey, bm *roaring.Bitmap, ids []uint32, ranks []uint32) err
 
 // rankSetter finds the places of ids.
 type rankSetter struct {
-	bm    *roaring.Bitmap
-	ids   []uint32
-	ranks []uint32
+	bm     *roaring.Bitmap
+	ids    []uint32
+	ranks  []uint32 // per place
+	places []uint32 // of ids[0], ids[0]+1, …: place+1; nil when the ids lie far apart
+}
+
+func newRankSetter(bm *roaring.Bitmap, ids []uint32) *rankSetter {
+	s := &rankSetter{bm: bm, ids: ids, ranks: make([]uint32, len(ids))}
+	if span := uint64(ids[len(ids)-1]-ids[0]) + 1; span <= 16*uint64(len(ids)) {
+		s.places = make([]uint32, span)
+		for i, id := range ids {
+			s.places[id-ids[0]] = uint32(i + 1)
+		}
+	}
+	return s
 }
 
 func (s *rankSetter) set(p posting, rank uint32) {
-	if p.bm == nil {
-		for _, id := range p.list {
-			if at, ok := slices.BinarySearch(s.ids, id); ok {
-				s.ranks[at] = rank
-			}
-		}
+	if p.bm != nil {
+		roaring.And(p.bm, s.bm).Iterate(func(id uint32) bool { s.one(id, rank); return true })
 		return
 	}
-	at := 0
-	roaring.And(p.bm, s.bm).Iterate(func(id uint32) bool {
-		if s.ids[at] != id {
-			n, _ := slices.BinarySearch(s.ids[at:], id)
-			at += n
+	for _, id := range p.list {
+		s.one(id, rank)
+	}
+}
+
+func (s *rankSetter) one(id, rank uint32) {
+	if s.places == nil {
+		if at, ok := slices.BinarySearch(s.ids, id); ok {
+			s.ranks[at] = rank
 		}
-		s.ranks[at] = rank
-		return true
-	})
+	} else if i := id - s.ids[0]; uint64(i) < uint64(len(s.places)) && s.places[i] != 0 {
+		s.ranks[s.places[i]-1] = rank
+	}
 }

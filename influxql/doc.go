@@ -24,11 +24,13 @@
 //     a statement.
 //   - Sanitize hides whole quoted passwords, also those with blanks, and those not separated from "=" by a blank.
 //   - SetTimeRange bounds the whole condition, also one with OR at its top.
+//   - A cloned statement keeps the mark of its target; RewriteRegexConditions leaves patterns with (?m) alone.
 //   - Dividing a duration by a fraction below one folds to zero instead of dividing by the integer zero.
 //
 // Oddities kept on purpose: SHOW TAG KEYS prints without its WITH KEY clause; SHOW MEASUREMENTS ON and DISTINCT print
-// names unquoted; CREATE DATABASE prints durations the way Go does (1h0m0s); the position of a quoted string is that of
-// the character before it.
+// names unquoted; CREATE DATABASE prints durations the way Go does (1h0m0s); a sign before a name prints as a
+// multiplication, which reads differently behind / and %, so a text that must keep its meaning is kept itself instead of
+// printed again; the position of a quoted string is that of the character before it.
 //
 // # Extending the language
 //

@@ -247,8 +247,12 @@ func (c *fieldCompiler) compileSmoothing(call *influxql.Call, most int, warmups 
 		if !ok {
 			return fmt.Errorf("%s hold period must be an integer", name)
 		}
-		if hold.Value < 0 && hold.Value != -1 {
-			return fmt.Errorf("%s hold period must be greater than or equal to 0", name)
+		least := int64(0)
+		if name == "triple_exponential_derivative" {
+			least = 1
+		}
+		if hold.Value < least && hold.Value != -1 {
+			return fmt.Errorf("%s hold period must be greater than or equal to %d", name, least)
 		}
 	}
 	if len(args) == 4 {

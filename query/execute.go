@@ -14,6 +14,8 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 	switch stmt := stmt.(type) {
 	case *influxql.SelectStatement:
 		return r.runSelect(stmt)
+	case *influxql.ExplainStatement:
+		return r.explain(stmt)
 	case *influxql.CreateDatabaseStatement:
 		return r.changed(stmt, r.createDatabase(stmt))
 	case *influxql.DropDatabaseStatement:
@@ -35,11 +37,14 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 	case *influxql.KillQueryStatement:
 		return r.changed(stmt, r.engine.Kill(stmt.QueryID))
 	}
-	if rows, handled, err := r.show(stmt); handled {
+	for _, show := range []func(influxql.Statement) ([]*Series, bool, error){r.show, r.showCardinality} {
+		rows, handled, err := show(stmt)
 		if err != nil {
 			return err
 		}
-		return r.sendRows(rows)
+		if handled {
+			return r.send(&Result{Series: rows})
+		}
 	}
 	if r.engine.opt.Extension != nil {
 		rows, handled, err := r.engine.opt.Extension.Statement(r.ctx, r.req.Database, stmt)
@@ -71,9 +76,4 @@ func (r *statementRun) extensionWarnings(stmt influxql.Statement) []Message {
 		return r.warnings(stmt)
 	}
 	return nil
-}
-
-// sendRows emits the series of a SHOW statement, one series a result when chunks are asked for.
-func (r *statementRun) sendRows(rows []*Series) error {
-	return r.send(&Result{Series: rows})
 }

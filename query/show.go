@@ -108,7 +108,7 @@ func (r *statementRun) showShards() []*Series {
 		t := newTable(db.Name, "id", "database", "retention_policy", "shard_group", "start_time", "end_time", "expiry_time", "owners")
 		eachGroup(db, func(p *catalog.Policy, g catalog.ShardGroup) {
 			t.row(integerValue(int64(g.Shard)), stringValue(db.Name), stringValue(p.Name), integerValue(int64(g.ID)),
-				stringValue(shardTime(g.Range.Min)), stringValue(shardTime(shardEnd(g.Range))), stringValue(expiry(p, g)), stringValue(""))
+				stringValue(shardTime(g.Range.Min)), stringValue(shardTime(shardEnd(g.Range))), stringValue(shardExpiry(p, g)), stringValue(""))
 		})
 		rows = append(rows, t.series())
 	}
@@ -134,12 +134,17 @@ func eachGroup(db *catalog.Database, do func(*catalog.Policy, catalog.ShardGroup
 	}
 }
 
-// expiry is when a shard group may go; without a duration of the policy it never does.
+// expiry is when a shard group may go.
 func expiry(p *catalog.Policy, g catalog.ShardGroup) string {
+	return time.Unix(0, shardEnd(g.Range)).UTC().Add(p.Duration).Format(time.RFC3339)
+}
+
+// shardExpiry is expiry, left empty where a policy keeps its data for ever.
+func shardExpiry(p *catalog.Policy, g catalog.ShardGroup) string {
 	if p.Duration == 0 {
 		return ""
 	}
-	return time.Unix(0, shardEnd(g.Range)).UTC().Add(p.Duration).Format(time.RFC3339)
+	return expiry(p, g)
 }
 
 func (r *statementRun) showQueries() []*Series {

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/timberlinedb/timberline/influxql"
@@ -250,9 +249,4 @@ func (s *integralStream) finish(dst []*point) []*point {
 		dst = append(dst, &point{time: s.start, val: floatValue(s.sum)})
 	}
 	return dst
-}
-
-// newSmoothing returns the transformations of technical analysis.
-func newSmoothing(call *influxql.Call) (func() streamReducer, error) {
-	return nil, fmt.Errorf("%s() is not executed by this version", call.Name)
 }

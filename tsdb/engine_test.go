@@ -320,7 +320,7 @@ func readAll(v cursor.View, r model.TimeRange, descending bool) (map[string]map[
 						}
 					}
 					if len(row) == 0 {
-						return nil, fmt.Errorf("%s %s: row %d has no value of %d %v: %d %+v", m, keys[i], ts, k, b.Times, len(fields), b.Columns)
+						return nil, fmt.Errorf("%s %s: row %d has no value", m, keys[i], ts)
 					}
 					rows[ts] = row
 				}
@@ -463,16 +463,14 @@ func randomDelete(rng *rand.Rand, want memory) DeleteRequest {
 func TestEngineAgreesWithModel(t *testing.T) {
 	rng := newRand(t)
 	ctx := context.Background()
-	for range 6 {
+	for range 4 {
 		mem := vfs.NewMem()
 		opt := testOptions(mem)
 		opt.FrameBytes = 100 << rng.IntN(8)
 		s := openTest(t, mem, opt)
 		want := memory{}
 		for step := range 60 {
-			n := rng.IntN(20)
-			println("STEP", step, n)
-			switch {
+			switch n := rng.IntN(20); {
 			case n < 10:
 				points := randomPoints(rng, 1+rng.IntN(300))
 				mustWrite(t, s, points...)
@@ -506,9 +504,9 @@ func TestEngineAgreesWithModel(t *testing.T) {
 				lo := rng.Int64N(2000)
 				checkStore(t, s, want, model.TimeRange{Min: lo, Max: lo + rng.Int64N(900)}, rng.IntN(2) == 0)
 			}
-			desc := rng.IntN(2) == 0
-			checkStore(t, s, want, model.AllTime, false)
-			checkStore(t, s, want, model.AllTime, desc)
+			if step%4 == 3 {
+				checkStore(t, s, want, model.AllTime, rng.IntN(2) == 0)
+			}
 		}
 		closeTest(t, s)
 	}

@@ -131,6 +131,9 @@ func (c *seriesCursor) advance() bool {
 			c.opened = false
 			continue
 		}
+		if len(rows.Columns) == 0 {
+			continue // none of the fields asked for has a value
+		}
 		c.rows, c.at, c.end = rows, 0, len(rows.Times)
 		sc.columns(c.columns, c.req.Fields, rows)
 		return true
@@ -199,7 +202,7 @@ func newShardCursor(sv *shardView, req *cursor.Request, durable uint64) *shardCu
 	sc := &shardCursor{view: sv}
 	for _, f := range req.Fields {
 		at := -1
-		if def, ok := sv.sh.fields.lookup([]byte(req.Measurement), []byte(f.Name)); ok {
+		if def, ok := sv.sh.fields.lookup([]byte(req.Measurement), []byte(f.Name)); ok && readable(def.Type, f.Type) {
 			at = len(sc.numbers)
 			if k := slices.Index(sc.numbers, def.Number); k >= 0 {
 				at = k
@@ -213,6 +216,11 @@ func newShardCursor(sv *shardView, req *cursor.Request, durable uint64) *shardCu
 		sc.addSources(req.Measurement, durable)
 	}
 	return sc
+}
+
+// readable reports whether values of one type can be read as another.
+func readable(have, want model.FieldType) bool {
+	return have == want || numeric(have) && numeric(want)
 }
 
 // addSources makes a source of every file and of every cache that has rows of

@@ -22,3 +22,6 @@ func newRand(t testing.TB) *rand.Rand {
 	t.Logf("TIMBERLINE_SEED=%d", seed)
 	return rand.New(rand.NewPCG(seed, 1))
 }
+
+// envSet reports whether an environment variable asks for a longer run.
+func envSet(name string) bool { return os.Getenv(name) != "" }

@@ -55,4 +55,3 @@ func (w *Writer) placeLeaves(x *indexWriter) error {
 	x.leaves = x.leaves[:0]
 	return err
 }
-

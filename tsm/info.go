@@ -37,4 +37,3 @@ func decodeStatistics(b []byte, info *Info) bool {
 	info.Range.Max = in.zigzag()
 	return !in.bad && len(in.b) == 0 && info.Rows >= 0 && info.Values >= 0 && info.Series >= 0 && info.Blocks >= 0
 }
-

@@ -29,8 +29,9 @@ type MergeOptions struct {
 	Level int
 
 	// AppliedDeletes goes to the header of the output: the sequence up to which
-	// the inputs' Deletes are complete. A lower value than that of an input is
-	// not taken.
+	// the inputs' Deletes are complete. Take it from LastSequence before the
+	// Deletes are taken from For: a delete that comes between the two is then
+	// applied twice instead of never. A value below that of all inputs is raised.
 	AppliedDeletes uint64
 
 	// Verify reads the output back before Merge returns.
@@ -102,8 +103,10 @@ func outputOptions(opt MergeOptions, inputs []Input) (WriterOptions, error) {
 	if out.BlockRows == 0 {
 		out.BlockRows = CompactedBlockRows
 	}
+	applied := uint64(math.MaxUint64) // by all inputs
 	for i, in := range inputs {
 		info := in.Reader.Info()
+		applied = min(applied, info.AppliedDeletes)
 		if i > 0 && info.Generation <= out.Generation {
 			return out, fmt.Errorf("%s has generation %d after %d: %w", info.Path, info.Generation, out.Generation, ErrOrder)
 		}
@@ -117,9 +120,7 @@ func outputOptions(opt MergeOptions, inputs []Input) (WriterOptions, error) {
 			return out, err
 		}
 	}
-	if len(inputs) == 1 {
-		out.AppliedDeletes = max(out.AppliedDeletes, inputs[0].Reader.Info().AppliedDeletes)
-	}
+	out.AppliedDeletes = max(out.AppliedDeletes, applied)
 	return out, nil
 }
 

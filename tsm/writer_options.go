@@ -68,4 +68,3 @@ func (o *WriterOptions) Validate() error {
 	}
 	return nil
 }
-

@@ -21,6 +21,7 @@ type Log struct {
 
 	durable atomic.Uint64 // LSNs up to here are synced
 
+	full    bool          // NoSpace was told and SpaceReturned not yet; prepareLoop's own
 	wake    chan struct{} // the open epoch has its first frame
 	prepare chan struct{} // space is needed
 	stop    chan struct{} // closed by Close
@@ -51,7 +52,6 @@ type Log struct {
 	asked, answered uint64 // requests for space
 	wanted          int64  // the largest frame that waits for space
 	refusal         error  // of the last answer: no space
-	short           bool   // NoSpace was told and SpaceReturned not yet
 
 	err     error // why the log is poisoned
 	closing bool

@@ -483,10 +483,10 @@ func TestFullDisk(t *testing.T) {
 		t.Run(ops.String(), func(t *testing.T) {
 			m := vfs.NewMem()
 			fault := vfs.NewFault(m)
-			var full, back int
+			var full, back atomic.Int64
 			disk := &fullFS{FS: fault}
 			opt := Options{FS: disk, SegmentBytes: 1 << 20, Events: Events{
-				NoSpace: func(error) { full++ }, SpaceReturned: func() { back++ }}}
+				NoSpace: func(error) { full.Add(1) }, SpaceReturned: func() { back.Add(1) }}}
 			l, _, _ := openLog(t, opt)
 			payload := bytes.Repeat([]byte("p"), 50<<10)
 			var taken []uint64
@@ -510,14 +510,14 @@ func TestFullDisk(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if refused < 5 || full != 1 || l.Metrics().Refused != uint64(refused) {
-				t.Errorf("%d refused, told %d times, %+v", refused, full, l.Metrics())
+			if refused < 5 || full.Load() != 1 || l.Metrics().Refused != uint64(refused) {
+				t.Errorf("%d refused, told %d times, %+v", refused, full.Load(), l.Metrics())
 			}
 			fault.Clear()
 			disk.full.Store(false)
 			taken = append(taken, appendWait(t, l, KindRows, string(payload)))
-			if back != 1 {
-				t.Errorf("told %d times that space returned", back)
+			if back.Load() != 1 {
+				t.Errorf("told %d times that space returned", back.Load())
 			}
 			must(t, l.Err())
 			must(t, l.Close())

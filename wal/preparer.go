@@ -62,20 +62,25 @@ func (l *Log) prepareOnce() {
 		l.poison(fatal.cause)
 		return
 	}
+	l.tellSpace(err)
 	l.mu.Lock()
 	l.answered, l.refusal = asked, err
-	full := errors.Is(err, ErrNoSpace)
-	news := full != l.short
-	l.short = full
 	l.changed.Broadcast()
 	l.mu.Unlock()
-	if !news {
+}
+
+// tellSpace tells the listeners when the disk has become full, and when it no
+// longer is.
+func (l *Log) tellSpace(err error) {
+	full := errors.Is(err, ErrNoSpace)
+	if full == l.full {
 		return
 	}
-	if tell := l.opt.Events.NoSpace; err != nil && tell != nil {
+	l.full = full
+	if tell := l.opt.Events.NoSpace; full && tell != nil {
 		tell(err)
 	}
-	if tell := l.opt.Events.SpaceReturned; err == nil && tell != nil {
+	if tell := l.opt.Events.SpaceReturned; !full && tell != nil {
 		tell()
 	}
 }

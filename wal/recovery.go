@@ -52,14 +52,11 @@ type Unreadable struct {
 	Err     error
 }
 
-// Replay handles one frame of the log. An error ends Open.
-type Replay func(Frame) error
-
 // Open opens the log in dir, makes the directory when it is missing, replays
 // every frame that is there in the order of LSNs, and begins a new segment. What
 // it has cut off or found damaged is in the Recovery, which is also filled when
 // Open fails. Frames that were handed to replay are durable when Open returns.
-// A nil replay skips the frames.
+// An error of replay ends Open; a nil replay skips the frames.
 func Open(ctx context.Context, dir string, opt Options, replay func(Frame) error) (*Log, Recovery, error) {
 	opt.EnsureDefaults(dir)
 	if err := opt.Validate(); err != nil {
@@ -88,7 +85,7 @@ type recoverer struct {
 	fs     vfs.FS
 	dir    string
 	opt    *Options
-	replay Replay
+	replay func(Frame) error
 	rec    Recovery
 
 	segments   []*segment // oldest first

@@ -2,6 +2,8 @@
 package main
 
 import (
+	_ "time/tzdata" // zones for tz() on machines without them
+
 	"fmt"
 	"os"
 )

@@ -19,8 +19,8 @@ type step struct {
 }
 
 // steps reads the README's blocks that are marked as console sessions: lines
-// that begin with "$ " are commands (going on while they end in a backslash), the
-// others are what is answered.
+// that begin with "$ " are commands (going on after a backslash or inside quotes),
+// the others are what is answered.
 func steps(t *testing.T) []step {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(blackbox.Root(), "README.md"))
@@ -36,17 +36,22 @@ func steps(t *testing.T) []step {
 		case !inside:
 		case strings.HasPrefix(line, "$ "):
 			all = append(all, step{command: strings.TrimPrefix(line, "$ ")})
-			goesOn = strings.HasSuffix(line, `\`)
+			goesOn = unfinished(all[len(all)-1].command)
 		case len(all) == 0:
 			t.Fatalf("an answer stands before the first command: %q", line)
 		case goesOn:
 			all[len(all)-1].command += "\n" + line
-			goesOn = strings.HasSuffix(line, `\`)
+			goesOn = unfinished(all[len(all)-1].command)
 		default:
 			all[len(all)-1].answer += line + "\n"
 		}
 	}
 	return all
+}
+
+// unfinished reports whether a shell command goes on in the next line.
+func unfinished(command string) bool {
+	return strings.HasSuffix(command, `\`) || strings.Count(command, "'")%2 == 1
 }
 
 func TestReadmeQuickStart(t *testing.T) {
@@ -56,7 +61,7 @@ func TestReadmeQuickStart(t *testing.T) {
 	s := blackbox.Start(t, t.TempDir())
 	asked := 0
 	for _, step := range steps(t) {
-		if !strings.HasPrefix(step.command, "curl ") {
+		if !strings.Contains(step.command, "curl ") {
 			continue
 		}
 		cmd := exec.Command("sh", "-c", strings.ReplaceAll(step.command, readmeAddress, s.URL))
