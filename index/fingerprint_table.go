@@ -84,9 +84,9 @@ func (s *fingerprintSegment) find(h uint64, fp model.Fingerprint) (model.SeriesI
 	for i := uint(h); ; i++ {
 		b := &s[i%segmentBuckets]
 		id0, id1, id2 := atomic.LoadUint32(&b.ids[0]), atomic.LoadUint32(&b.ids[1]), atomic.LoadUint32(&b.ids[2])
-		x0 := atomic.LoadUint64(&b.hi[0])^fp.Hi | atomic.LoadUint64(&b.lo[0])^fp.Lo
-		x1 := atomic.LoadUint64(&b.hi[1])^fp.Hi | atomic.LoadUint64(&b.lo[1])^fp.Lo
-		x2 := atomic.LoadUint64(&b.hi[2])^fp.Hi | atomic.LoadUint64(&b.lo[2])^fp.Lo
+		x0 := (atomic.LoadUint64(&b.hi[0]) ^ fp.Hi) | (atomic.LoadUint64(&b.lo[0]) ^ fp.Lo)
+		x1 := (atomic.LoadUint64(&b.hi[1]) ^ fp.Hi) | (atomic.LoadUint64(&b.lo[1]) ^ fp.Lo)
+		x2 := (atomic.LoadUint64(&b.hi[2]) ^ fp.Hi) | (atomic.LoadUint64(&b.lo[2]) ^ fp.Lo)
 		var id uint32
 		if x0 == 0 {
 			id = id0

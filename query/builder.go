@@ -164,7 +164,7 @@ func (b *builder) call(call *influxql.Call, sources influxql.Sources, opt scanOp
 	if !opt.selector || opt.interval != 0 {
 		in.iterator = &intervalIterator{in: in.iterator, opt: &opt}
 		if opt.interval != 0 && opt.fill != influxql.NoFill {
-			in.iterator = newFillIterator(in.iterator, call, in.kind, &opt)
+			in.iterator = newFillIterator(in.iterator, b.run, call, in.kind, &opt)
 		}
 	}
 	return in, nil
@@ -272,7 +272,7 @@ func (b *builder) reduce(call *influxql.Call, in typed, opt *scanOptions) (typed
 		in.close()
 		return typed{}, err
 	}
-	return typed{newReduceIterator(in.iterator, opt, create), resultType(call, in.kind)}, nil
+	return typed{newReduceIterator(in.iterator, b.run, opt, create), resultType(call, in.kind)}, nil
 }
 
 // aggregate yields the results of an aggregate or selector before windows are filled. What columns can be computed from
@@ -356,7 +356,7 @@ func (b *builder) joinPartials(call *influxql.Call, inputs []iterator, kind mode
 	if err != nil {
 		return in
 	}
-	return newReduceIterator(in, opt, create)
+	return newReduceIterator(in, b.run, opt, create)
 }
 
 // topBottom yields the highest or lowest points. With tags among the arguments, each of their combinations first puts
@@ -393,7 +393,7 @@ func (b *builder) topBottom(call *influxql.Call, sources influxql.Sources, opt s
 		in.close()
 		return typed{}, err
 	}
-	reduce := newReduceIterator(in.iterator, &opt, create)
+	reduce := newReduceIterator(in.iterator, b.run, &opt, create)
 	reduce.keepTags = opt.writing
 	return typed{reduce, in.kind}, nil
 }

@@ -43,7 +43,7 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 			return err
 		}
 		if handled {
-			return r.send(&Result{Series: rows})
+			return r.sendSeries(rows, nil)
 		}
 	}
 	if r.engine.opt.Extension != nil {
@@ -52,7 +52,7 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 			if err != nil {
 				return err
 			}
-			return r.send(&Result{Series: rows, Messages: r.extensionWarnings(stmt)})
+			return r.sendSeries(rows, r.extensionWarnings(stmt))
 		}
 	}
 	return fmt.Errorf("%s is not executed by this server", stmt)
@@ -76,4 +76,17 @@ func (r *statementRun) extensionWarnings(stmt influxql.Statement) []Message {
 		return r.warnings(stmt)
 	}
 	return nil
+}
+
+// sendSeries emits the series of an answer that is complete, one in a result when chunks are asked for.
+func (r *statementRun) sendSeries(rows []*Series, messages []Message) error {
+	if r.req.ChunkSize > 0 {
+		for len(rows) > 1 {
+			if err := r.send(&Result{Series: rows[:1], Partial: true}); err != nil {
+				return err
+			}
+			rows = rows[1:]
+		}
+	}
+	return r.send(&Result{Series: rows, Messages: messages})
 }

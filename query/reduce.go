@@ -16,6 +16,7 @@ type reducer interface {
 // reduceIterator groups points by window and feeds the points of each tagset within it to a reducer of its own.
 type reduceIterator struct {
 	in       peeker
+	run      *statementRun
 	opt      *scanOptions
 	create   func() reducer
 	keepTags bool // results keep the tags of their points
@@ -26,9 +27,9 @@ type reduceIterator struct {
 	next0   int
 }
 
-func newReduceIterator(in iterator, opt *scanOptions, create func() reducer) *reduceIterator {
+func newReduceIterator(in iterator, run *statementRun, opt *scanOptions, create func() reducer) *reduceIterator {
 	return &reduceIterator{
-		in: peeker{in: in}, opt: opt, create: create,
+		in: peeker{in: in}, run: run, opt: opt, create: create,
 		outer: subsetter{keys: opt.dimensions}, inner: subsetter{keys: opt.groupBy},
 	}
 }
@@ -57,9 +58,13 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 	start, end := r.opt.of(first.time)
 	name, outer := first.name, r.outer.of(first.tags).id
 
-	var groups []reduceGroup
-	byID := make(map[string]int)
-	for p := first; ; {
+	var (
+		groups []reduceGroup
+		byID   = make(map[string]int)
+		held   int64
+	)
+	defer func() { r.run.memory.release(held) }()
+	for p, n := first, 1; ; n++ {
 		tags := r.inner.of(p.tags)
 		i, ok := byID[tags.id]
 		if !ok {
@@ -68,6 +73,12 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 			groups = append(groups, reduceGroup{tags: tags, reducer: r.create()})
 		}
 		groups[i].reducer.add(p)
+		if _, ok := groups[i].reducer.(*listReducer); ok && n%heldPoints == 0 {
+			if err := r.run.memory.reserve(heldPoints * pointBytes); err != nil {
+				return false, err
+			}
+			held += heldPoints * pointBytes
+		}
 		if p, err = r.firstValue(); err != nil {
 			return false, err
 		}
@@ -82,6 +93,12 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 	r.emit(groups, name, start)
 	return true, nil
 }
+
+// Memory of windows whose points are all kept is reserved for so many points at a time.
+const (
+	heldPoints = 1024
+	pointBytes = 112
+)
 
 type reduceGroup struct {
 	tags    *tagset

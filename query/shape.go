@@ -86,6 +86,8 @@ type fillIterator struct {
 	kind      model.FieldType // of the points
 	from, to  int64           // first and last window, in the direction of the statement
 
+	run     *statementRun
+	filled  int // windows without a point so far
 	started bool
 	name    string
 	tags    *tagset
@@ -95,8 +97,8 @@ type fillIterator struct {
 }
 
 // newFillIterator wraps the points of a call. Where nothing was counted, the count is zero, not null.
-func newFillIterator(in iterator, call *influxql.Call, kind model.FieldType, opt *scanOptions) iterator {
-	f := &fillIterator{in: peeker{in: in}, opt: opt, fill: opt.fill, fillValue: opt.fillValue.castTo(dataType(kind)), kind: kind}
+func newFillIterator(in iterator, run *statementRun, call *influxql.Call, kind model.FieldType, opt *scanOptions) iterator {
+	f := &fillIterator{in: peeker{in: in}, run: run, opt: opt, fill: opt.fill, fillValue: opt.fillValue.castTo(dataType(kind)), kind: kind}
 	if f.fillValue.null() && kind >= model.Boolean {
 		f.fillValue = value{kind: kind} // a number fills strings and booleans with "" and false
 	}
@@ -168,6 +170,11 @@ func (f *fillIterator) windowsLeft() bool {
 
 // missing returns what stands for a window without a point.
 func (f *fillIterator) missing() (*point, error) {
+	if f.filled++; f.filled%1024 == 0 { // there is no end of empty windows, and nothing is read for them
+		if err := f.run.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
 	p := &point{name: f.name, tags: f.tags, time: f.time, aux: make([]value, len(f.opt.aux))}
 	switch f.fill {
 	case influxql.NumberFill:
