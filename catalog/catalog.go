@@ -198,6 +198,7 @@ func (c *Catalog) DropDatabase(name string) (dropped *Database, err error) {
 			return errUnchanged
 		}
 		s.Databases = slices.DeleteFunc(s.Databases, func(d *Database) bool { return d == dropped })
+		s.dropGrants(name)
 		return nil
 	})
 	if err = ignoreUnchanged(err); err != nil {
@@ -376,7 +377,25 @@ func (s *Snapshot) findShard(shard uint64) (database, policy string, ok bool) {
 	return "", "", false
 }
 
-// sortedByName reports whether databases are in the order that Database needs.
-func (s *Snapshot) sortedByName() bool {
-	return slices.IsSortedFunc(s.Databases, func(a, b *Database) int { return strings.Compare(a.Name, b.Name) })
+// check reports what a snapshot that was read cannot be.
+func (s *Snapshot) check() error {
+	switch {
+	case slices.Contains(s.Databases, nil) || slices.Contains(s.Users, nil):
+		return fmt.Errorf("%w: a database or user is null", ErrCorrupt)
+	case !slices.IsSortedFunc(s.Databases, func(a, b *Database) int { return strings.Compare(a.Name, b.Name) }):
+		return fmt.Errorf("%w: databases are not in order of name", ErrCorrupt)
+	case !slices.IsSortedFunc(s.Users, func(a, b *User) int { return strings.Compare(a.Name, b.Name) }):
+		return fmt.Errorf("%w: users are not in order of name", ErrCorrupt)
+	}
+	for _, d := range s.Databases {
+		if slices.Contains(d.Policies, nil) {
+			return fmt.Errorf("%w: a policy of database %q is null", ErrCorrupt, d.Name)
+		}
+	}
+	for _, u := range s.Users {
+		if !slices.IsSortedFunc(u.Grants, func(a, b Grant) int { return strings.Compare(a.Database, b.Database) }) {
+			return fmt.Errorf("%w: grants of user %q are not in order of database", ErrCorrupt, u.Name)
+		}
+	}
+	return nil
 }

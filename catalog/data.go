@@ -14,6 +14,7 @@ import (
 // changes.
 type Snapshot struct {
 	Databases []*Database // sorted by name
+	Users     []*User     `json:",omitempty"` // sorted by name
 
 	// The last numbers given out.
 	LastDatabaseID, LastPolicyID uint32
@@ -26,6 +27,8 @@ type Database struct {
 	Name          string
 	DefaultPolicy string    // may name a policy that was dropped
 	Policies      []*Policy // in order of creation
+
+	ContinuousQueries []ContinuousQuery `json:",omitempty"` // in order of creation
 }
 
 // Policy says how long data is kept and how it is cut into shards.
@@ -36,6 +39,8 @@ type Policy struct {
 	ShardDuration time.Duration
 	ReplicaN      int          // kept for clients; there is one copy
 	Groups        []ShardGroup // ascending by Range, disjoint
+
+	Subscriptions []Subscription `json:",omitempty"` // in order of creation
 }
 
 // ShardGroup is one time span of a policy. It has one shard.
@@ -153,10 +158,11 @@ func ValidName(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// clone returns a copy of the snapshot whose databases may be replaced.
+// clone returns a copy of the snapshot whose databases and users may be replaced.
 func (s *Snapshot) clone() *Snapshot {
 	c := *s
 	c.Databases = slices.Clone(s.Databases)
+	c.Users = slices.Clone(s.Users)
 	return &c
 }
 
@@ -167,6 +173,7 @@ func (s *Snapshot) edit(name string) *Database {
 		if d.Name == name {
 			c := *d
 			c.Policies = slices.Clone(d.Policies)
+			c.ContinuousQueries = slices.Clone(d.ContinuousQueries)
 			s.Databases[i] = &c
 			return &c
 		}
@@ -180,6 +187,7 @@ func (d *Database) editPolicy(name string) *Policy {
 		if p.Name == name {
 			c := *p
 			c.Groups = slices.Clone(p.Groups)
+			c.Subscriptions = slices.Clone(p.Subscriptions)
 			d.Policies[i] = &c
 			return &c
 		}

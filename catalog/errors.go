@@ -27,6 +27,17 @@ var (
 	ErrReplicationTooLow     = errors.New("replication factor must be greater than 0")
 )
 
+// What can be wrong with a change of users, continuous queries and subscriptions.
+var (
+	ErrUserNameRequired      = errors.New("username required")
+	ErrUserExists            = errors.New("user already exists")
+	ErrUserNotFound          = errors.New("user not found")
+	ErrPasswordTooLong       = fmt.Errorf("password is too long, at most %d bytes", MaxPasswordBytes)
+	ErrContinuousQueryExists = errors.New("continuous query already exists")
+	ErrSubscriptionExists    = errors.New("subscription already exists")
+	ErrSubscriptionNotFound  = errors.New("subscription not found")
+)
+
 // ErrCorrupt says that the catalog's file is damaged.
 var ErrCorrupt = errors.New("catalog is damaged")
 
@@ -42,3 +53,8 @@ func (e *DatabaseNotFoundError) Error() string { return "database not found: " +
 type PolicyNotFoundError struct{ Name string }
 
 func (e *PolicyNotFoundError) Error() string { return "retention policy not found: " + e.Name }
+
+// InvalidDestinationError says that points cannot be sent to the URL of a subscription.
+type InvalidDestinationError struct{ URL string }
+
+func (e *InvalidDestinationError) Error() string { return "invalid subscription URL: " + e.URL }

@@ -72,11 +72,16 @@ func encode(s *Snapshot) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return frame(payload), nil
+}
+
+// frame puts the header before a payload.
+func frame(payload []byte) []byte {
 	b := append(make([]byte, 0, headerBytes+len(payload)), fileMagic...)
 	b = binary.LittleEndian.AppendUint32(b, fileVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(payload)))
 	b = binary.LittleEndian.AppendUint32(b, checksum(b, payload))
-	return append(b, payload...), nil
+	return append(b, payload...)
 }
 
 func checksum(header, payload []byte) uint32 {
@@ -101,8 +106,8 @@ func decode(b []byte) (*Snapshot, error) {
 	if err := json.Unmarshal(payload, s); err != nil {
 		return nil, fmt.Errorf("%w: payload: %w", ErrCorrupt, err)
 	}
-	if !s.sortedByName() {
-		return nil, fmt.Errorf("%w: databases are not in order of name", ErrCorrupt)
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -2,34 +2,45 @@ package httpapi
 
 import (
 	"net/http"
-	"regexp"
+	"strings"
 	"time"
+
+	"github.com/timberlinedb/timberline/influxql"
 )
+
+// redacted stands for a secret in the log.
+const redacted = "[REDACTED]"
 
 // logRequest writes the line of a request to the log.
 func (h *Handler) logRequest(r *http.Request, rec *recorder, id string, took time.Duration) {
-	user, _, _ := r.BasicAuth()
-	if u := urlParameters(r).Get("u"); u != "" {
-		user = u
+	c, _ := requestCredentials(r)
+	user := c.name
+	if user == "" {
+		user = urlParameters(r).Get("u")
 	}
 	h.opt.Log.Info("request",
 		"client", clientAddress(r), "user", user, "method", r.Method, "url", redactURL(r),
 		"status", rec.statusCode(), "bytes", rec.bytes, "agent", r.UserAgent(), "request_id", id, "took", took)
 }
 
-// quotedPassword finds the passwords of CREATE USER and SET PASSWORD.
-var quotedPassword = regexp.MustCompile(`(?is)(password(?:\s+for\s+\S+)?\s*=?\s*)'(?:[^'\\]|\\.)*'`)
-
-// redactURL returns the URL of a request without the passwords in it.
+// redactURL returns the URL of a request without the passwords in it: the
+// parameter p, those in a statement, and values bound to a statement that has
+// to do with passwords.
 func redactURL(r *http.Request) string {
 	q := urlParameters(r)
 	if q.Has("p") {
-		q.Set("p", "[REDACTED]")
+		q.Set("p", redacted)
 	}
-	if q.Has("q") {
-		q.Set("q", quotedPassword.ReplaceAllString(q.Get("q"), "$1[REDACTED]"))
+	secret := false
+	for i, text := range q["q"] {
+		q["q"][i] = influxql.Sanitize(text)
+		secret = secret || strings.Contains(strings.ToLower(text), "password")
+	}
+	if q.Has("params") && secret {
+		q.Set("params", redacted)
 	}
 	u := *r.URL
+	u.User = nil
 	u.RawQuery = q.Encode()
 	return u.RequestURI()
 }

@@ -12,6 +12,7 @@ import (
 type Backend struct {
 	Writer  Writer
 	Engine  Engine
+	Users   Users         // nil: requests that must have a user are answered 503
 	Health  HealthChecker // nil: always well
 	Metrics Metrics       // nil: /metrics is empty
 	Vars    Vars          // nil: /debug/vars is an empty object
@@ -28,9 +29,12 @@ type Writer interface {
 type Engine interface {
 	// Run parses and runs all statements of a request and gives the results to
 	// emit, piece by piece. An error of emit stops it. Text that cannot be
-	// parsed is returned as an error before anything was emitted; what goes
-	// wrong later is part of the results.
+	// parsed, or that the user may not run, is returned as an error before
+	// anything was emitted; what goes wrong later is part of the results.
 	Run(ctx context.Context, req query.Request, emit func(*query.Result) error) error
+
+	// Check returns the error that Run would return before it runs anything.
+	Check(req query.Request) error
 }
 
 // HealthChecker tells how well the parts of the server are.

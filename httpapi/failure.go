@@ -14,17 +14,27 @@ type failure struct {
 	v2text string // what v2 clients are told; empty: text
 	line   int    // number of the line of the body that is to blame; 0: none
 	retry  bool   // the same request may succeed in a second
-	close  bool   // what is left of the request is not worth reading
+	// retryAfter is the number of seconds after which it may; 0: retry tells.
+	retryAfter int
+	close      bool // what is left of the request is not worth reading
 }
 
 // maxErrorHeader bounds the copy of an error's text in the header.
 const maxErrorHeader = 1024
 
-// setErrorHeaders sets the headers that all failures have.
+// setErrorHeaders sets the headers that all failures have. Who is asked for
+// credentials gets the question instead of the reason.
 func setErrorHeaders(h http.Header, f failure) {
-	text := f.text[:min(len(f.text), maxErrorHeader)]
-	h.Set("X-Influxdb-Error", strings.NewReplacer("\n", " ", "\r", " ").Replace(text))
-	if f.retry {
+	if f.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Basic realm="InfluxDB"`)
+	} else {
+		text := f.text[:min(len(f.text), maxErrorHeader)]
+		h.Set("X-Influxdb-Error", strings.NewReplacer("\n", " ", "\r", " ").Replace(text))
+	}
+	switch {
+	case f.retryAfter > 0:
+		h.Set("Retry-After", strconv.Itoa(f.retryAfter))
+	case f.retry:
 		h.Set("Retry-After", "1")
 	}
 	if f.close {

@@ -98,10 +98,15 @@ func bucketNotFound(bucket string) string { return fmt.Sprintf("bucket %q not fo
 
 // queryFailureOf says why a query was not run at all.
 func queryFailureOf(err error) failure {
-	var parse *query.ParseError
+	var (
+		parse   *query.ParseError
+		refused *query.AuthorizationError
+	)
 	switch {
 	case errors.As(err, &parse):
 		return failure{status: http.StatusBadRequest, text: parse.Error()}
+	case errors.As(err, &refused):
+		return failure{status: http.StatusForbidden, text: refused.Error()}
 	case errors.Is(err, errTooLarge):
 		return tooLarge
 	case errors.Is(err, budget.ErrExceeded):

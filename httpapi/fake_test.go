@@ -69,6 +69,8 @@ func (f *fakeEngine) Run(ctx context.Context, req query.Request, emit func(*quer
 	return f.err
 }
 
+func (f *fakeEngine) Check(query.Request) error { return f.err }
+
 func (f *fakeEngine) last(t *testing.T) query.Request {
 	t.Helper()
 	f.mu.Lock()

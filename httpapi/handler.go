@@ -28,6 +28,7 @@ type Handler struct {
 	ids      *requestIDs
 	counters counters
 	tracker  requestTracker
+	doorman  *doorman
 
 	background context.Context // of asynchronous queries
 	stop       context.CancelFunc
@@ -46,9 +47,14 @@ func New(opt Options) (*Handler, error) {
 		bodies:   &bodyReader{limits: opt.Limits, memory: opt.Memory},
 		throttle: newThrottle(opt.Limits, opt.Clock),
 		ids:      newRequestIDs(),
+		doorman:  newDoorman(&opt),
+	}
+	table := h.Endpoints()
+	if err := checkTable(table); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
 	}
 	h.background, h.stop = context.WithCancel(context.Background())
-	h.router = newRouter(h.Endpoints())
+	h.router = newRouter(table, h.guard)
 	return h, nil
 }
 

@@ -24,6 +24,9 @@ type Options struct {
 
 	Limits Limits
 
+	// Auth says of whom credentials are asked.
+	Auth Auth
+
 	// AccessLog writes a line to Log for every request.
 	AccessLog bool
 	// Pprof serves /debug/pprof.
@@ -93,6 +96,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Durability != "durable" && o.Durability != "interval" {
 		return fmt.Errorf("durability is %q, want durable or interval", o.Durability)
+	}
+	if err := o.Auth.validate(); err != nil {
+		return err
 	}
 	l := &o.Limits
 	for _, n := range []struct {

@@ -21,7 +21,7 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 		c.queryDurationNs.Add(int64(took))
 		c.queryLatency.observe(took)
 	}()
-	h.tracker.queried(r)
+	h.tracker.queried(h.clientOf(r))
 
 	pretty := urlParameters(r).Get("pretty") == "true"
 	form, err := h.bodies.requestForm(w, r)
@@ -39,7 +39,12 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 		serveStarting(w)
 		return
 	}
+	q.request.User = h.userOf(r)
 	if q.async {
+		if err := backend.Engine.Check(q.request); err != nil {
+			h.refuseQuery(w, r, pretty, queryFailureOf(err))
+			return
+		}
 		h.runAsync(w, backend.Engine, q.request)
 		return
 	}

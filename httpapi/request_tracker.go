@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/timberlinedb/timberline/catalog"
 )
 
 // requestTracker counts writes and queries by client while somebody watches.
@@ -30,14 +32,30 @@ type requestCount struct {
 // maxWatchedClients bounds the clients that a watch tells apart.
 const maxWatchedClients = 10_000
 
-func (t *requestTracker) wrote(r *http.Request)   { t.count(r, requestCount{writes: 1}) }
-func (t *requestTracker) queried(r *http.Request) { t.count(r, requestCount{queries: 1}) }
+func (t *requestTracker) wrote(c client)   { t.count(c, requestCount{writes: 1}) }
+func (t *requestTracker) queried(c client) { t.count(c, requestCount{queries: 1}) }
 
-func (t *requestTracker) count(r *http.Request, n requestCount) {
+// client is who sends a request.
+type client struct {
+	request *http.Request
+	user    *catalog.User // nil: not asked
+}
+
+func (h *Handler) clientOf(r *http.Request) client { return client{r, h.userOf(r)} }
+
+// String returns the address, with the name of the user in front when it is known.
+func (c client) String() string {
+	if c.user == nil || c.user.Name == "" {
+		return clientAddress(c.request)
+	}
+	return c.user.Name + ":" + clientAddress(c.request)
+}
+
+func (t *requestTracker) count(c client, n requestCount) {
 	if t.watched.Load() == 0 {
 		return
 	}
-	client := clientAddress(r)
+	client := c.String()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for w := range t.watches {

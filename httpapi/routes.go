@@ -11,13 +11,14 @@ import (
 
 // newRouter registers the route table. This is the only file that knows echo.
 // Every path also answers OPTIONS, which browsers send before they ask.
-func newRouter(table []Endpoint) http.Handler {
+// What serves a row is up to guard.
+func newRouter(table []Endpoint, guard func(Endpoint) http.HandlerFunc) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = routeFailed
 	paths := map[string]bool{}
 	for _, row := range table {
-		e.Add(row.Method, row.Path, plainHandler(row.handle))
+		e.Add(row.Method, row.Path, plainHandler(guard(row)))
 		if !paths[row.Path] {
 			paths[row.Path] = true
 			e.Add(http.MethodOptions, row.Path, plainHandler(serveOptions))

@@ -12,7 +12,7 @@ type counters struct {
 	queries, queryDurationNs, queryBytes                             atomic.Int64
 	writes, writesActive, writeDurationNs, writeBytes                atomic.Int64
 	pointsDropped                                                    atomic.Int64
-	throttled                                                        atomic.Int64
+	throttled, authFailures                                          atomic.Int64
 	writeLatency, queryLatency                                       histogram
 }
 
@@ -21,6 +21,7 @@ type Statistics struct {
 	Requests, ActiveRequests, RequestDurationNs int64
 	ClientErrors, ServerErrors, RecoveredPanics int64
 	PingRequests, StatusRequests                int64
+	AuthFailures                                int64 // requests whose credentials were missing, wrong or throttled
 
 	QueryRequests, QueryDurationNs, QueryResponseBytes int64
 
@@ -88,6 +89,7 @@ func (h *Handler) Statistics() Statistics {
 	return Statistics{
 		Requests: c.requests.Load(), ActiveRequests: c.active.Load(), RequestDurationNs: c.durationNs.Load(),
 		ClientErrors: c.clientErrors.Load(), ServerErrors: c.serverErrors.Load(), RecoveredPanics: c.panics.Load(),
+		AuthFailures: c.authFailures.Load(),
 		PingRequests: c.pings.Load(), StatusRequests: c.statuses.Load(),
 		QueryRequests: c.queries.Load(), QueryDurationNs: c.queryDurationNs.Load(), QueryResponseBytes: c.queryBytes.Load(),
 		WriteRequests: c.writes.Load(), ActiveWrites: c.writesActive.Load(), WriteDurationNs: c.writeDurationNs.Load(),

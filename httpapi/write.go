@@ -29,7 +29,7 @@ func writeRequest(q url.Values) (ingest.Request, *failure) {
 	if !ok {
 		return ingest.Request{}, invalid(fmt.Sprintf("invalid precision %q (use n, u, ms, s, m or h)", q.Get("precision")))
 	}
-	if q.Get("db") == "" {
+	if writeDatabase(q) == "" {
 		return ingest.Request{}, invalid("database is required")
 	}
 	switch strings.ToLower(q.Get("consistency")) {
@@ -37,7 +37,7 @@ func writeRequest(q url.Values) (ingest.Request, *failure) {
 	default:
 		return ingest.Request{}, invalid("invalid consistency level")
 	}
-	return ingest.Request{Database: q.Get("db"), Policy: q.Get("rp"), Precision: precision}, nil
+	return ingest.Request{Database: writeDatabase(q), Policy: q.Get("rp"), Precision: precision}, nil
 }
 
 func invalid(text string) *failure { return &failure{status: http.StatusBadRequest, text: text} }
@@ -61,11 +61,25 @@ func writeRequestV2(q url.Values) (ingest.Request, *failure) {
 	if !ok {
 		return ingest.Request{}, invalid("invalid precision; valid precision units are ns, us, ms, and s")
 	}
-	database, policy, _ := strings.Cut(q.Get("bucket"), "/")
+	database, policy := bucketParts(q)
 	if database == "" {
 		return ingest.Request{}, &failure{status: http.StatusNotFound, text: "bucket not found"}
 	}
 	return ingest.Request{Database: database, Policy: policy, Precision: precision, V2: true}, nil
+}
+
+// writeDatabase returns the database that the parameters of /write name.
+func writeDatabase(q url.Values) string { return q.Get("db") }
+
+// bucketDatabase returns the database that the parameters of /api/v2/write name.
+func bucketDatabase(q url.Values) string {
+	database, _ := bucketParts(q)
+	return database
+}
+
+func bucketParts(q url.Values) (database, policy string) {
+	database, policy, _ = strings.Cut(q.Get("bucket"), "/")
+	return database, policy
 }
 
 // beginWrite counts a write; what it returns counts its end.
@@ -74,7 +88,7 @@ func (h *Handler) beginWrite(w http.ResponseWriter, r *http.Request) func() {
 	c.writes.Add(1)
 	c.writesActive.Add(1)
 	start := h.opt.Clock.Now()
-	h.tracker.wrote(r)
+	h.tracker.wrote(h.clientOf(r))
 	w.Header().Set("X-Timberline-Durability", h.opt.Durability)
 	return func() {
 		took := h.opt.Clock.Now().Sub(start)

@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/timberlinedb/timberline/model"
 )
@@ -53,3 +54,5 @@ func (e *CorruptionError) Error() string {
 func (e *CorruptionError) Is(target error) bool { return target == ErrCorrupt }
 
 func isVersion(err error) bool { return errors.Is(err, ErrVersion) }
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,7 +1,9 @@
 package index
 
 import (
+	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 )
 
@@ -35,4 +37,13 @@ func hashTag(h uint64) uint32 { return uint32(h >> 32) }
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
+}
+
+// randomSeed draws a hash seed that is not zero.
+func randomSeed() (uint64, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return 0, fmt.Errorf("draw hash seed: %w", err)
+	}
+	return binary.LittleEndian.Uint64(b[:]) | 1, nil
 }

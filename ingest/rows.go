@@ -133,6 +133,9 @@ func removeReservedFields(t *model.Table) bool {
 		}
 	}
 	removed := len(kept) < len(t.Columns)
+	// The batch is used again, with the memory of the columns behind the last
+	// one: they must not share it with those that moved up.
+	clear(t.Columns[len(kept):])
 	t.Columns = kept
 	return removed
 }

@@ -339,6 +339,7 @@ func (a *aggregateScan) bestHead() *cell {
 	if ties == 0 {
 		return best
 	}
+	time, val := best.time, best.val
 	opt := *a.source.opt
 	opt.ascending = a.kind == aggregateFirst
 	if opt.ascending != a.source.opt.ascending {
@@ -349,14 +350,13 @@ func (a *aggregateScan) bestHead() *cell {
 		c := &a.heads[i]
 		h.items = append(h.items, &mergeItem{point: &point{time: c.time, val: c.val, aux: c.aux}, place: i})
 	}
-	time, val := best.time, best.val
 	heap.Init(h)
 	for h.Len() > 0 {
 		if c := &a.heads[heap.Pop(h).(*mergeItem).place]; c.time == time && c.val.equal(val) {
 			return c
 		}
 	}
-	return best
+	return &a.heads[0] // not reached: the best is among them
 }
 
 // weighted returns a mean times what it stands for.

@@ -8,7 +8,15 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
-// builder turns a statement into operators, from the sources up.
+// builder turns a statement into operators, from the sources up:
+//
+//	cursor.View ── rawScan ───────┬─ merge ─┬─ reduceIterator ─┬─ intervalIterator ── fillIterator ─┐
+//	            │  subqueryIterator ┘       ├─ streamIterator ─┤                                    │
+//	            └─ aggregateScan (columns) ─┴──────────────────┴────────────────────────────────────┤
+//	            joinedRows (projection) ◀── slotScanner, one for each call ◀── limitIterator ◀──────┘
+//
+// joinedRows is a rowCursor: its rows go to the answer, into a measurement, or, as a subqueryIterator, into the statement
+// around.
 type builder struct {
 	run   *statementRun
 	times model.TimeRange // of the views
@@ -405,8 +413,4 @@ func addName(names []string, name string) []string {
 		return names
 	}
 	return slices.Insert(slices.Clone(names), i, name)
-}
-
-func (b *builder) holtWinters(call *influxql.Call, _ influxql.Sources, _ scanOptions) (typed, error) {
-	return typed{}, fmt.Errorf("%s() is not executed by this version", call.Name)
 }

@@ -272,7 +272,7 @@ func quotedList(words []string) string {
 	s := ""
 	for i, w := range words {
 		if i > 0 {
-			s += ", "
+			s += " "
 		}
 		s += "'" + w + "'"
 	}

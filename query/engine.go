@@ -42,6 +42,10 @@ type Request struct {
 	// over several results, whose later ones are marked as Continued.
 	ChunkSize int
 
+	// User is who asks; nil asks in the name of the server, which may do everything. Nobody stands for those who are
+	// not known, as long as no administrator is.
+	User *catalog.User
+
 	// ReadOnly says that the request came by a method that should change nothing. Statements that do are run, with a
 	// warning in their result.
 	ReadOnly bool
@@ -54,20 +58,42 @@ type Extension interface {
 }
 
 // Run parses the text and runs its statements one after the other. Every result goes to emit, which must not keep it;
-// an error of emit ends the run and is returned. A text that is no InfluxQL is a *ParseError and emits nothing. What
-// goes wrong later is told in Result.Err, and the statements behind are answered by ErrNotExecuted.
+// an error of emit ends the run and is returned. A text that is no InfluxQL is a *ParseError, one that the user may not
+// run an *AuthorizationError; both emit nothing. What goes wrong later is told in Result.Err, and the statements behind
+// are answered by ErrNotExecuted.
 func (e *Engine) Run(ctx context.Context, req Request, emit func(*Result) error) error {
-	parser := influxql.NewParser(req.Text)
-	parser.SetParams(req.Params)
-	q, err := parser.ParseQuery()
+	q, err := parse(req)
 	if err != nil {
-		return &ParseError{Err: err}
+		return err
 	}
 	return e.RunParsed(ctx, q, req, emit)
 }
 
+// Check returns the error that Run would return before it runs anything.
+func (e *Engine) Check(req Request) error {
+	q, err := parse(req)
+	if err != nil {
+		return err
+	}
+	return e.authorize(q, &req)
+}
+
+func parse(req Request) (*influxql.Query, error) {
+	parser := influxql.NewParser(req.Text)
+	parser.SetParams(req.Params)
+	q, err := parser.ParseQuery()
+	if err != nil {
+		return nil, &ParseError{Err: err}
+	}
+	return q, nil
+}
+
 // RunParsed is Run for a query that was parsed before; the text of the request is only shown, not parsed.
 func (e *Engine) RunParsed(ctx context.Context, q *influxql.Query, req Request, emit func(*Result) error) error {
+	if err := e.authorize(q, &req); err != nil {
+		return err
+	}
+	req.Text = influxql.Sanitize(req.Text) // it is shown and logged
 	ctx, id, leave, err := e.running.enter(ctx, req.Text, req.Database)
 	if err != nil {
 		return emit(&Result{Err: err})

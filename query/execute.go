@@ -37,6 +37,9 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 	case *influxql.KillQueryStatement:
 		return r.changed(stmt, r.engine.Kill(stmt.QueryID))
 	}
+	if handled, err := r.administer(stmt); handled || err != nil {
+		return err
+	}
 	for _, show := range []func(influxql.Statement) ([]*Series, bool, error){r.show, r.showCardinality} {
 		rows, handled, err := show(stmt)
 		if err != nil {

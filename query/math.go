@@ -21,10 +21,10 @@ func mathArguments(name string) int {
 // isMathCall reports whether a call is computed from values of one row alone.
 func isMathCall(call *influxql.Call) bool { return mathArguments(call.Name) > 0 }
 
-// mathType returns the type of a mathematical function over arguments of the given types. Only the first is checked; a
-// second one that is no number makes the result null.
+// mathType returns the type of a mathematical function over arguments of the given types. Of two, one that is
+// no number makes the result null.
 func mathType(name string, args []influxql.DataType) (influxql.DataType, error) {
-	if len(args) > 0 && args[0] != influxql.Unknown && !isNumeric(args[0]) {
+	if len(args) == 1 && args[0] != influxql.Unknown && !isNumeric(args[0]) {
 		return influxql.Unknown, fmt.Errorf("invalid argument type for the first argument in %s(): %s", name, args[0])
 	}
 	switch name {

@@ -99,7 +99,7 @@ type fillIterator struct {
 // newFillIterator wraps the points of a call. Where nothing was counted, the count is zero, not null.
 func newFillIterator(in iterator, run *statementRun, call *influxql.Call, kind model.FieldType, opt *scanOptions) iterator {
 	f := &fillIterator{in: peeker{in: in}, run: run, opt: opt, fill: opt.fill, fillValue: opt.fillValue.castTo(dataType(kind)), kind: kind}
-	if f.fillValue.null() && kind >= model.Boolean {
+	if f.fill == influxql.NumberFill && f.fillValue.kind != kind {
 		f.fillValue = value{kind: kind} // a number fills strings and booleans with "" and false
 	}
 	if opt.fill == influxql.NullFill && call.Name == "count" {

@@ -73,7 +73,9 @@ func (t *table) series() *Series {
 func (r *statementRun) showDatabases() []*Series {
 	t := newTable("databases", "name")
 	for _, db := range r.engine.catalog.Snapshot().Databases {
-		t.row(stringValue(db.Name))
+		if r.maySee(db.Name) {
+			t.row(stringValue(db.Name))
+		}
 	}
 	return []*Series{t.series()}
 }
@@ -151,6 +153,9 @@ func (r *statementRun) showQueries() []*Series {
 	t := newTable("", "qid", "query", "database", "duration", "status")
 	now := r.engine.opt.Clock.Now()
 	for _, q := range r.engine.Running() {
+		if !r.mayRead(q.Database) {
+			continue
+		}
 		status := "running"
 		if q.Killed {
 			status = "killed"

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/timberlinedb/timberline/influxql"
+	"github.com/timberlinedb/timberline/model"
 )
 
 // columnPlace says where a statement finds a name in the rows of its subquery: in a column, among the tags, or nowhere.
@@ -19,9 +20,7 @@ func (c columnPlace) of(r *row) value {
 	case c.column >= 0:
 		return r.values[c.column].castTo(c.typ)
 	case c.tag != "":
-		if v := r.tags.get(c.tag); v != "" {
-			return stringValue(v)
-		}
+		return stringValue(r.tags.get(c.tag))
 	}
 	return value{}
 }
@@ -61,7 +60,7 @@ func (b *builder) subqueryRows(stmt *influxql.SelectStatement, ref *influxql.Var
 		if !ok {
 			return nil, nil
 		}
-		it.main, it.driven = main, true
+		it.main, it.kind, it.driven = main, fieldType(ref.Type), true
 	}
 	for _, aux := range opt.aux {
 		place, _ := findColumn(stmt, aux)
@@ -88,6 +87,7 @@ type subqueryIterator struct {
 	opt      *scanOptions
 	driven   bool
 	main     columnPlace
+	kind     model.FieldType // of the driving values; others count as missing
 	aux      []columnPlace
 	filter   *subqueryFilter
 	tags     subsetter
@@ -113,7 +113,9 @@ func (s *subqueryIterator) next() (*point, error) {
 			p.tags = s.tags.of(p.tags)
 		}
 		if s.driven {
-			p.val = s.main.of(&s.row)
+			if v := s.main.of(&s.row); v.kind == s.kind {
+				p.val = v
+			}
 		}
 		p.aux = s.slab.list(len(s.aux))
 		for i, place := range s.aux {

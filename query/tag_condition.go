@@ -113,8 +113,24 @@ func (c *tagCondition) leaf(expr *influxql.BinaryExpr) *model.TagFilter {
 			return always(other.Value.MatchString(c.measurement) == (op == model.TagMatch))
 		}
 		return &model.TagFilter{Op: op, Key: ref.Name, Regex: other.Value}
+	case *influxql.VarRef:
+		if c.isTag(other) && ref.Name != nameKey && other.Name != nameKey {
+			return comparedTags(ref.Name, other.Name, expr.Op)
+		}
 	}
 	return nil
+}
+
+// comparedTags returns the filter of a comparison of two tags, which in InfluxDB 1.x does not look at the values: equal
+// means that a series has both, everything else that it has only the first.
+func comparedTags(a, b string, op influxql.Token) *model.TagFilter {
+	second := model.TagEqual
+	if op == influxql.EQ {
+		second = model.TagNotEqual
+	}
+	return &model.TagFilter{Op: model.TagAnd, Args: []*model.TagFilter{
+		{Op: model.TagNotEqual, Key: a}, {Op: second, Key: b},
+	}}
 }
 
 func always(yes bool) *model.TagFilter {

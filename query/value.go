@@ -107,41 +107,27 @@ func (v value) equal(o value) bool {
 	return v.bits == o.bits && v.str == o.str
 }
 
-// castTo converts a fill value to the type of a column. Numbers convert among each other; what cannot be converted is
-// null.
+// castTo converts a number to a numeric type. What cannot be converted stays what it is.
 func (v value) castTo(t influxql.DataType) value {
 	switch t {
 	case influxql.Float:
 		if f, ok := v.number(); ok {
 			return floatValue(f)
 		}
-		return value{}
 	case influxql.Integer:
 		switch v.kind {
 		case model.Float:
 			return integerValue(int64(v.float()))
-		case model.Integer, model.Unsigned:
+		case model.Unsigned:
 			return integerValue(int64(v.bits))
 		}
-		return value{}
 	case influxql.Unsigned:
 		switch v.kind {
 		case model.Float:
 			return unsignedValue(uint64(v.float()))
-		case model.Integer, model.Unsigned:
+		case model.Integer:
 			return unsignedValue(v.bits)
 		}
-		return value{}
-	case influxql.String, influxql.Tag:
-		if v.kind == model.String {
-			return v
-		}
-		return value{}
-	case influxql.Boolean:
-		if v.kind == model.Boolean {
-			return v
-		}
-		return value{}
 	}
 	return v
 }

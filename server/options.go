@@ -70,6 +70,7 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 		CacheLimit:        int64(d.CacheMaxMemorySize),
 		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
 		FlushAge:          d.CacheSnapshotWriteColdDuration,
+		ColdAfter:         d.CompactFullWriteColdDuration,
 		CompactionWorkers: max(d.MaxConcurrentCompactions, 1),
 		Events:            storeEvents(log),
 	}

@@ -34,6 +34,9 @@ type Server struct {
 	engine  *query.Engine
 	writer  *ingest.Writer
 	catalog *catalog.Catalog
+	storage *storage
+	fs      vfs.FS
+	clock   clock.Clock
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -45,7 +48,7 @@ type Server struct {
 // Open builds the system and begins to serve. The address answers at once, with
 // 503 until storage is ready.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{log: log, cfg: cfg}
+	s := &Server{log: log, cfg: cfg, fs: vfs.OS(), clock: clock.System}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -61,33 +64,42 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 	if s.http, err = httpapi.Listen(ctx, s.handler, listenOptions(cfg, log)); err != nil {
 		return nil, err
 	}
-	if err := s.openStorage(ctx, memory); err != nil {
+	if err := s.openStorage(ctx, storeOptions(cfg, log, memory)); err != nil {
 		return nil, err
 	}
 	s.serve(memory)
 	return s, nil
 }
 
-// openStorage opens what keeps data, and recovers it.
-func (s *Server) openStorage(ctx context.Context, memory *budget.Budget) (err error) {
+// openStorage opens what keeps data, recovers it, and connects writes and
+// queries with it.
+func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) {
 	dir := s.cfg.Data.Dir
-	if s.catalog, err = catalog.Open(filepath.Join(dir, "catalog"), catalog.Options{FS: vfs.OS()}); err != nil {
+	if s.catalog, err = catalog.Open(filepath.Join(dir, "catalog"), catalog.Options{FS: s.fs}); err != nil {
 		return err
 	}
-	if err := checkCatalog(s.catalog.Snapshot(), dir); err != nil {
+	if err := checkCatalog(s.fs, s.catalog.Snapshot(), dir); err != nil {
 		return err
 	}
-	s.store, err = tsdb.Open(ctx, dir, layout(s.catalog.Snapshot()), storeOptions(s.cfg, s.log, memory))
-	return err
+	opt.FS, opt.Clock = s.fs, s.clock
+	if s.store, err = tsdb.Open(ctx, dir, layout(s.catalog.Snapshot()), opt); err != nil {
+		return err
+	}
+	s.writer = ingest.New(s.catalog, s.store, s.clock)
+	s.storage = &storage{catalog: s.catalog, store: s.store, writer: s.writer}
+	queries := queryOptions(s.cfg, s.log, opt.Budget)
+	queries.Clock = s.clock
+	s.engine = query.New(s.catalog, s.storage, queries)
+	return nil
 }
 
 // checkCatalog refuses a directory whose catalog has gone: storage removes what
 // the catalog does not know, which would be everything.
-func checkCatalog(snap *catalog.Snapshot, dir string) error {
+func checkCatalog(fsys vfs.FS, snap *catalog.Snapshot, dir string) error {
 	if snap.LastDatabaseID > 0 {
 		return nil
 	}
-	names, err := vfs.OS().List(filepath.Join(dir, "db"))
+	names, err := fsys.List(filepath.Join(dir, "db"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for databases: %w", err)
 	}
@@ -112,18 +124,15 @@ func layout(snap *catalog.Snapshot) tsdb.Layout {
 	return all
 }
 
-// serve connects the rooms and lets requests in.
+// serve starts what runs beside requests and lets them in.
 func (s *Server) serve(memory *budget.Budget) {
-	s.writer = ingest.New(s.catalog, s.store, clock.System)
-	st := &storage{catalog: s.catalog, store: s.store, writer: s.writer}
-	s.engine = query.New(s.catalog, st, queryOptions(s.cfg, s.log, memory))
 	background, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if s.cfg.Retention.Enabled {
-		r := &retention{catalog: s.catalog, storage: st, clock: clock.System, every: s.cfg.Retention.CheckInterval, log: s.log}
+		r := &retention{catalog: s.catalog, storage: s.storage, clock: s.clock, every: s.cfg.Retention.CheckInterval, log: s.log}
 		s.working.Go(func() { r.run(background) })
 	}
-	m := monitor.New(clock.System)
+	m := monitor.New(s.clock)
 	s.register(m, memory)
 	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Health: s, Metrics: m, Vars: m})
 }

@@ -172,6 +172,7 @@ func (c *gatheredColumn) put(out int32, v uint64) {
 func (ct *cacheTable) gatherDense(slot int, column int32, g *gathered) {
 	var out *gatheredColumn
 	var s *segment
+	full := false // every row has a value: the bitmap need not be fetched
 	last := int32(-1)
 	for i := range g.places {
 		p := &g.places[i]
@@ -179,9 +180,10 @@ func (ct *cacheTable) gatherDense(slot int, column int32, g *gathered) {
 			last, s = p.chunk, nil
 			if c := ct.chunks[p.chunk]; c.has(slot) {
 				s = &c.dense[slot]
+				full = s.count == len(s.values)
 			}
 		}
-		if s == nil || !hasBit(s.present, int(p.offset)) {
+		if s == nil || !full && !hasBit(s.present, int(p.offset)) {
 			continue
 		}
 		if out == nil {

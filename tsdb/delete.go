@@ -112,43 +112,42 @@ func (sh *shard) delete(ctx context.Context, del *shardDelete, req DeleteRequest
 	}
 	sh.deleteMu.Lock()
 	defer sh.deleteMu.Unlock()
-	lsn, maxGeneration, err := sh.logDelete(del, req)
+	lsn, err := sh.logDelete(del, req)
 	if err != nil || lsn == 0 {
 		return err
 	}
-	if err := sh.store.Commit(ctx, lsn); err != nil {
-		return err
+	// Readers go by the delete from here on, whether it gets durable or not.
+	if err = sh.store.Commit(ctx, lsn); err == nil {
+		err = sh.saveDeletes(ctx)
 	}
-	if err := sh.saveDeletes(ctx); err != nil {
-		return err
-	}
-	return sh.settlePresence(del.series, maxGeneration)
+	sh.settlePresence(del.series)
+	return err
 }
 
 // logDelete appends the frame and makes the delete count for readers.
-func (sh *shard) logDelete(del *shardDelete, req DeleteRequest) (lsn, maxGeneration uint64, err error) {
+func (sh *shard) logDelete(del *shardDelete, req DeleteRequest) (lsn uint64, err error) {
 	sh.writeMu.Lock()
 	defer sh.writeMu.Unlock()
 	if sh.gone() {
-		return 0, 0, ErrShardNotFound
+		return 0, ErrShardNotFound
 	}
 	if del.forget != "" {
 		// No row of the measurement may escape whose field types are forgotten.
 		if del.series, err = sh.selectSeries(req); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if del.series.IsEmpty() && len(sh.fields.fields(del.forget)) == 0 {
-			return 0, 0, nil
+			return 0, nil
 		}
 	}
 	sh.mu.RLock()
-	maxGeneration = sh.next - 1
+	maxGeneration := sh.next - 1
 	sh.mu.RUnlock()
 	if lsn, err = sh.store.appendDelete(sh, del, maxGeneration); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	sh.applyDelete(del, lsn, maxGeneration)
-	return lsn, maxGeneration, nil
+	return lsn, nil
 }
 
 // applyDelete makes a logged delete count in memory. The write lock must be held.
@@ -229,50 +228,63 @@ func (c *cache) kill(series *roaring.Bitmap, r model.TimeRange) {
 	}
 }
 
-// settlePresence takes the series of a delete that have no rows left out of the
-// presence of the shard.
-func (sh *shard) settlePresence(series *roaring.Bitmap, maxGeneration uint64) error {
-	if series == nil || series.IsEmpty() {
-		return nil
+// settlePresence takes those of series that have no rows left out of the presence
+// of the shard. Series of which that cannot be told now are asked about again
+// after the next flush.
+func (sh *shard) settlePresence(series *roaring.Bitmap) {
+	if series.IsEmpty() {
+		return
 	}
 	sv := sh.view()
 	if sv == nil {
-		return nil
+		return
 	}
 	defer sv.release()
-	gone := roaring.AndNot(series, sv.survivors(series))
+	left, unsure := sv.survivors(series)
+	gone := roaring.AndNot(series, left)
 	sh.writeMu.Lock()
 	defer sh.writeMu.Unlock()
-	// Rows that came after the delete may have moved on to newer caches and files
-	// since the look above; the write lock keeps them where they are now.
+	sh.unsettled.Or(unsure)
+	// New rows may have moved on to newer caches and files since the view was
+	// opened; the write lock keeps them where they are now.
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	if sh.dropped {
-		return nil
+		return
 	}
 	for _, id := range sh.active.series() {
 		gone.Remove(id)
 	}
 	for _, c := range sh.frozen {
-		if c.generation > maxGeneration {
+		if c.generation >= sv.next {
 			for _, id := range c.series() {
 				gone.Remove(id)
 			}
 		}
 	}
 	for _, f := range sh.files {
-		if f.Generation > maxGeneration {
+		if f.Generation >= sv.next {
 			gone.AndNot(f.reader.SeriesIDs())
 		}
 	}
 	sh.db.index.RemovePresent(sh.spec.ID, gone)
-	return nil
 }
 
-// survivors returns those of series that have rows in the view. Most are known
-// from bitmaps alone; where a delete takes a part of a file, rows are looked at.
-func (sv *shardView) survivors(series *roaring.Bitmap) *roaring.Bitmap {
+// retryPresence settles what could not be settled before.
+func (sh *shard) retryPresence() {
+	sh.writeMu.Lock()
+	series := sh.unsettled.Clone()
+	sh.unsettled.Clear()
+	sh.writeMu.Unlock()
+	sh.settlePresence(series)
+}
+
+// survivors returns those of series that have rows in the view, and those among
+// them that only count because their rows cannot be read. Most are known from
+// bitmaps alone; where a delete takes a part of a file, rows are looked at.
+func (sv *shardView) survivors(series *roaring.Bitmap) (left, unsure *roaring.Bitmap) {
 	sure, doubtful := roaring.New(), roaring.New()
+	unsure = roaring.New()
 	judge := func(ids *roaring.Bitmap, info tsm.Info) {
 		ids = roaring.And(ids, series)
 		for _, d := range deletesOf(sv.deletes, info) {
@@ -292,30 +304,42 @@ func (sv *shardView) survivors(series *roaring.Bitmap) *roaring.Bitmap {
 	sure.Or(roaring.And(roaring.BitmapOf(sv.active.series()...), series))
 	doubtful.AndNot(sure)
 	if doubtful.IsEmpty() {
-		return sure
+		return sure, unsure
 	}
 	sc := &shardCursor{view: &shardView{sh: sv.sh, spec: sv.spec, active: sv.active, frozen: sv.frozen, files: sv.files,
 		deletes: sv.deletes, limits: make(map[*cacheTable]uint32)}}
 	sc.addSources("", math.MaxUint64)
 	for it := doubtful.Iterator(); it.HasNext(); {
 		id := it.Next()
-		if sc.hasRows(model.SeriesID(id)) {
+		found, err := sc.hasRows(model.SeriesID(id))
+		if found || err != nil {
 			sure.Add(id)
+		}
+		if err != nil {
+			unsure.Add(id)
 		}
 	}
 	for _, f := range sc.files {
 		f.block.Forget()
 	}
-	return sure
+	return sure, unsure
 }
 
-// hasRows reports whether a series has a row. One that cannot be read counts.
-func (sc *shardCursor) hasRows(id model.SeriesID) bool {
+// hasRows reports whether a series has a row in any of the sources.
+func (sc *shardCursor) hasRows(id model.SeriesID) (bool, error) {
 	if err := sc.open(id, allTimestamps, false); err != nil {
-		return true
+		return false, err
 	}
-	rows, err := sc.merger.next()
-	return err != nil || rows != nil
+	// One after the other: without fields to read, files give bare timestamps,
+	// which a merge with the rows of a cache would leave out.
+	sources := slices.Clone(sc.merger.sources)
+	for _, s := range sources {
+		sc.merger.sources = append(sc.merger.sources[:0], s)
+		if rows, err := sc.merger.next(); rows != nil || err != nil {
+			return rows != nil, err
+		}
+	}
+	return false, nil
 }
 
 // openTombstones opens the tombstones of a shard.

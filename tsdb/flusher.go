@@ -132,6 +132,7 @@ func (s *Store) flushShard(ctx context.Context, sh *shard) error {
 // retryDeletes makes tombstones durable that could not be when they were asked
 // for.
 func (sh *shard) retryDeletes(ctx context.Context) error {
+	sh.retryPresence()
 	sh.writeMu.Lock()
 	n := len(sh.unsaved)
 	sh.writeMu.Unlock()

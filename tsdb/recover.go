@@ -104,7 +104,9 @@ func (sh *shard) settleReplay(ctx context.Context) error {
 	defer sv.release()
 	all := sh.inFiles()
 	all.Or(sh.cached())
-	sh.db.index.SetPresence(sh.spec.ID, sv.survivors(all))
+	left, unsure := sv.survivors(all)
+	sh.unsettled.Or(unsure)
+	sh.db.index.SetPresence(sh.spec.ID, left)
 	return nil
 }
 
@@ -243,6 +245,9 @@ func (r *replayer) nameColumns(sh *shard, lsn uint64) (*model.Table, error) {
 	}
 	if len(kept) == 0 {
 		return nil, nil
+	}
+	if slices.Contains(t.Series, 0) {
+		return nil, &CorruptError{File: "log", Offset: -1, Reason: "rows have no series"}
 	}
 	out := *t
 	out.Columns = kept

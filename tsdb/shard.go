@@ -39,6 +39,7 @@ type shard struct {
 	writeMu   sync.Mutex
 	fieldsPin uint64          // of fields that the field table's file does not have
 	unsaved   []pendingDelete // their tombstones are not durable
+	unsettled *roaring.Bitmap // series that may have lost their last row to a delete
 
 	mu        sync.RWMutex // guards the fields below; never held across file I/O
 	active    *cache       // takes rows
@@ -75,7 +76,7 @@ func (sh *shard) filePath(number uint64) string {
 
 // openShard opens the files of a shard, or starts an empty one.
 func openShard(s *Store, db *database, spec ShardSpec) (_ *shard, err error) {
-	sh := &shard{store: s, db: db, spec: spec, dir: db.shardDir(spec)}
+	sh := &shard{store: s, db: db, spec: spec, dir: db.shardDir(spec), unsettled: roaring.New()}
 	if err := vfs.MkdirAll(s.fs, sh.dir); err != nil {
 		return nil, err
 	}

@@ -64,6 +64,7 @@ type shardView struct {
 	files   []*shardFile
 	lost    []lostFile
 	deletes []tsm.Delete
+	next    uint64 // caches and files of lower generations are all here
 
 	mu     sync.Mutex // guards limits
 	limits map[*cacheTable]uint32
@@ -79,7 +80,7 @@ func (sh *shard) view() *shardView {
 	}
 	sv := &shardView{
 		sh: sh, spec: sh.spec, active: sh.active, frozen: sh.frozen, lost: sh.lost,
-		deletes: sh.deletes, limits: make(map[*cacheTable]uint32),
+		deletes: sh.deletes, next: sh.next, limits: make(map[*cacheTable]uint32),
 	}
 	sv.active.acquire()
 	for _, c := range sv.frozen {

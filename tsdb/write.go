@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/timberlinedb/timberline/index"
 	"github.com/timberlinedb/timberline/model"
 )
 
@@ -32,6 +33,11 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 		return WriteResult{}, err
 	}
 	if err := d.resolve(b); err != nil {
+		if errors.Is(err, index.ErrClosed) { // dropped or closed since
+			if _, _, gone := s.find(db, shard); gone != nil {
+				err = gone
+			}
+		}
 		return WriteResult{}, err
 	}
 	res, err := sh.write(b)
@@ -97,6 +103,9 @@ func (sh *shard) write(b *model.Batch) (res WriteResult, err error) {
 		return res, fmt.Errorf("write to shard %d: %w", sh.spec.ID, ErrShardNotFound)
 	}
 	for _, t := range b.Tables {
+		if slices.Contains(t.Series, 0) {
+			return res, fmt.Errorf("write to shard %d: a row of %q has no series", sh.spec.ID, t.Measurement)
+		}
 		typed, err := sh.typeFields(t)
 		if err != nil {
 			return res, err
@@ -150,51 +159,89 @@ type typedTable struct {
 // typeFields finds the field numbers of a table's columns. Fields that the shard
 // does not know are defined in the log first; rows with a value of another type
 // than the shard's are taken out. Of two types of a new field in one body the
-// first stands. The write lock must be held.
+// first that is stored stands. The write lock must be held.
 func (sh *shard) typeFields(t *model.Table) (typedTable, error) {
 	tt := typedTable{table: t}
-	types := make(map[string]model.FieldType)
-	var bad []int32
-	bare := false
+	var fresh map[string]model.FieldType // types of new fields
+	conflict, bare := false, false
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		bare = bare || len(c.Values) == 0
-		typ, ok := types[string(c.Name)]
+		if len(c.Values) == 0 {
+			bare = true
+			continue
+		}
+		typ, ok := fresh[string(c.Name)]
 		if def, known := sh.fields.lookup(t.Measurement, c.Name); known {
 			typ, ok = def.Type, true
 		}
 		if !ok {
-			if len(c.Values) > 0 {
-				types[string(c.Name)] = c.Type
+			if fresh == nil {
+				fresh = make(map[string]model.FieldType)
 			}
-			continue
+			fresh[string(c.Name)] = c.Type
 		}
-		if typ != c.Type && len(c.Values) > 0 {
-			if tt.reason == "" {
-				tt.reason = fmt.Sprintf("field type conflict: input field %q on measurement %q is type %s, already exists as type %s",
-					c.Name, t.Measurement, c.Type, typ)
-			}
-			bad = appendRows(bad, c, t.Rows())
-		}
+		conflict = conflict || ok && typ != c.Type
 	}
-	if len(bad) > 0 || bare {
-		slices.Sort(bad)
-		bad = slices.Compact(bad)
+	if conflict || bare {
+		var bad []int32
+		bad, tt.reason = sh.conflicts(t)
 		tt.dropped = len(bad)
 		tt.table = withoutRows(t, bad)
 	}
 	return tt, sh.numberFields(&tt)
 }
 
-// appendRows appends the rows that have a value in c.
-func appendRows(dst []int32, c *model.Column, rows int) []int32 {
-	if !c.Dense() {
-		return append(dst, c.Rows...)
+// conflicts returns the rows of t, ascending, with a value of another type than
+// its field has, and why the first of them is refused. A new field gets its type
+// from the first row that is not refused.
+func (sh *shard) conflicts(t *model.Table) (bad []int32, reason string) {
+	types := make(map[string]model.FieldType)
+	for i := range t.Columns {
+		if def, ok := sh.fields.lookup(t.Measurement, t.Columns[i].Name); ok {
+			types[string(t.Columns[i].Name)] = def.Type
+		}
 	}
-	for r := range rows {
-		dst = append(dst, int32(r))
+	done := make([]int, len(t.Columns)) // values of each column that were passed
+	var row []*model.Column             // those with a value in the row
+	for r := range int32(t.Rows()) {
+		row = row[:0]
+		for i := range t.Columns {
+			c := &t.Columns[i]
+			if c.Dense() || done[i] < len(c.Rows) && c.Rows[done[i]] == r {
+				row = append(row, c)
+				done[i]++
+			}
+		}
+		if why := conflictOf(t.Measurement, row, types); why != "" {
+			bad = append(bad, r)
+			if reason == "" {
+				reason = why
+			}
+			continue
+		}
+		for _, c := range row {
+			types[string(c.Name)] = c.Type
+		}
 	}
-	return dst
+	return bad, reason
+}
+
+// conflictOf tells which value of a row has another type than its field; empty
+// when none has.
+func conflictOf(measurement []byte, row []*model.Column, types map[string]model.FieldType) string {
+	for i, c := range row {
+		typ, ok := types[string(c.Name)]
+		for _, other := range row[:i] {
+			if !ok && string(other.Name) == string(c.Name) {
+				typ, ok = other.Type, true
+			}
+		}
+		if ok && typ != c.Type {
+			return fmt.Sprintf("field type conflict: input field %q on measurement %q is type %s, already exists as type %s",
+				c.Name, measurement, c.Type, typ)
+		}
+	}
+	return ""
 }
 
 // numberFields fills in the numbers of the fields and defines the new ones.

@@ -88,9 +88,16 @@ func (v *View) Range() model.TimeRange { return v.span }
 // Close does nothing: the view is a copy.
 func (v *View) Close() error { return nil }
 
-// Measurements returns the names of the measurements, sorted.
+// Measurements returns the names of the measurements with series, sorted.
 func (v *View) Measurements() ([]string, error) {
-	return slices.Sorted(maps.Keys(v.measurements)), nil
+	var names []string
+	for name, m := range v.measurements {
+		if len(m.series) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // Fields returns the fields of a measurement, sorted.

@@ -138,15 +138,22 @@ func (s *server) createDatabase() error {
 	if s.name == "victoria-metrics" {
 		return nil
 	}
-	resp, err := s.http.PostForm(s.url+"/query", url.Values{"q": {"CREATE DATABASE " + database}})
-	if err != nil {
-		return err
+	for range maxTries { // some servers answer pings before they take statements
+		resp, err := s.http.PostForm(s.url+"/query", url.Values{"q": {"CREATE DATABASE " + database}})
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		switch resp.StatusCode {
+		case http.StatusOK:
+			return nil
+		case http.StatusServiceUnavailable:
+			time.Sleep(10 * time.Millisecond)
+		default:
+			return fmt.Errorf("create database: %s", resp.Status)
+		}
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("create database: %s", resp.Status)
-	}
-	return nil
+	return errors.New("create database: the server stayed busy")
 }
 
 // maxTries bounds how often a body is sent to a busy server.
@@ -179,6 +186,11 @@ func (s *server) ask(q string) (time.Duration, error) {
 	}
 	begin := time.Now()
 	resp, err := s.http.Get(s.url + "/query?" + url.Values{"db": {database}, "epoch": {"ns"}, "q": {q}}.Encode())
+	for tries := 0; err == nil && resp.StatusCode == http.StatusServiceUnavailable && tries < maxTries; tries++ {
+		resp.Body.Close()
+		time.Sleep(time.Millisecond)
+		resp, err = s.http.Get(s.url + "/query?" + url.Values{"db": {database}, "epoch": {"ns"}, "q": {q}}.Encode())
+	}
 	if err != nil {
 		return 0, err
 	}

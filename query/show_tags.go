@@ -1,0 +1,252 @@
+package query
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/timberlinedb/timberline/influxql"
+	"github.com/timberlinedb/timberline/model"
+)
+
+// keyTest returns what tells whether a tag key is selected by WITH KEY.
+func keyTest(op influxql.Token, expr influxql.Literal) func(string) bool {
+	switch lit := expr.(type) {
+	case *influxql.StringLiteral:
+		return func(k string) bool { return (k == lit.Value) == (op == influxql.EQ) }
+	case *influxql.RegexLiteral:
+		return func(k string) bool { return lit.Value.MatchString(k) == (op == influxql.EQREGEX) }
+	case *influxql.ListLiteral:
+		return func(k string) bool { return slices.Contains(lit.Values, k) }
+	}
+	return func(string) bool { return true }
+}
+
+// databaseViews returns the views of all policies of a database.
+func (r *statementRun) databaseViews(database string, times model.TimeRange) ([]*openView, error) {
+	db, err := r.database(database)
+	if err != nil {
+		return nil, err
+	}
+	var views []*openView
+	for _, p := range db.Policies {
+		v, err := r.view(db.Name, p.Name, times)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+// showTagKeys lists the tag keys of measurements. SLIMIT and SOFFSET are taken, but as in InfluxDB 1.x without effect.
+func (r *statementRun) showTagKeys(stmt *influxql.ShowTagKeysStatement) ([]*Series, error) {
+	cond, times, err := r.metaCondition(stmt.Condition)
+	if err != nil {
+		return nil, err
+	}
+	views, err := r.databaseViews(stmt.Database, times)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[string]map[string]struct{})
+	selected := keyTest(stmt.TagKeyOp, stmt.TagKeyExpr)
+	for _, v := range views {
+		names, err := (sourceView{v, stmt.Sources}).names()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if err := v.collectTagKeys(name, cond, selected, keys); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var rows []*Series
+	for _, name := range sortedKeys(keys) {
+		list := page(sortedKeys(keys[name]), stmt.Limit, stmt.Offset)
+		if len(list) == 0 {
+			continue
+		}
+		t := newTable(name, "tagKey")
+		for _, k := range list {
+			t.row(stringValue(k))
+		}
+		rows = append(rows, t.series())
+	}
+	return rows, nil
+}
+
+// collectTagKeys adds the tag keys of the series of a measurement that a condition selects.
+func (v *openView) collectTagKeys(name string, cond influxql.Expr, selected func(string) bool, into map[string]map[string]struct{}) error {
+	c, err := v.condition(name, cond)
+	if err != nil {
+		return err
+	}
+	keys, err := v.view.TagKeys(name, c.filter)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if !selected(k) {
+			continue
+		}
+		if into[name] == nil {
+			into[name] = make(map[string]struct{})
+		}
+		into[name][k] = struct{}{}
+	}
+	return nil
+}
+
+// showTagValues lists the values of tag keys.
+func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*Series, error) {
+	cond, times, err := r.metaCondition(stmt.Condition)
+	if err != nil {
+		return nil, err
+	}
+	views, sources, err := r.tagValueViews(stmt, times)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]map[[2]string]struct{})
+	keySelected := keyTest(stmt.Op, stmt.TagKeyExpr)
+	cond, valueSelected := splitValueCondition(cond)
+	for _, v := range views {
+		names, err := (sourceView{v, sources}).names()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			c, err := v.condition(name, cond)
+			if err != nil {
+				return nil, err
+			}
+			keys, err := v.view.TagKeys(name, c.filter)
+			if err != nil {
+				return nil, err
+			}
+			for _, k := range keys {
+				if !keySelected(k) {
+					continue
+				}
+				values, err := v.view.TagValues(name, k, c.filter)
+				if err != nil {
+					return nil, err
+				}
+				for _, val := range values {
+					if !valueSelected(val) {
+						continue
+					}
+					if byName[name] == nil {
+						byName[name] = make(map[[2]string]struct{})
+					}
+					byName[name][[2]string{k, val}] = struct{}{}
+				}
+			}
+		}
+	}
+	return tagValueRows(byName, stmt.Limit, stmt.Offset), nil
+}
+
+func tagValueRows(byName map[string]map[[2]string]struct{}, limit, offset int) []*Series {
+	var rows []*Series
+	for _, name := range sortedKeys(byName) {
+		pairs := make([][2]string, 0, len(byName[name]))
+		for p := range byName[name] {
+			pairs = append(pairs, p)
+		}
+		slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+		pairs = page(pairs, limit, offset)
+		if len(pairs) == 0 {
+			continue
+		}
+		t := newTable(name, "key", "value")
+		for _, p := range pairs {
+			t.row(stringValue(p[0]), stringValue(p[1]))
+		}
+		rows = append(rows, t.series())
+	}
+	return rows
+}
+
+// tagValueViews returns the views SHOW TAG VALUES looks into: all policies, or the one its sources name.
+func (r *statementRun) tagValueViews(stmt *influxql.ShowTagValuesStatement, times model.TimeRange) ([]*openView, influxql.Sources, error) {
+	policy := ""
+	for _, src := range stmt.Sources {
+		m, ok := src.(*influxql.Measurement)
+		if !ok || m.RetentionPolicy == "" {
+			continue
+		}
+		if policy != "" && policy != m.RetentionPolicy {
+			return nil, nil, fmt.Errorf("only one retention policy allowed in SHOW TAG VALUES query: %q, %q", m.RetentionPolicy, policy)
+		}
+		policy = m.RetentionPolicy
+	}
+	if policy == "" {
+		views, err := r.databaseViews(stmt.Database, times)
+		return views, stmt.Sources, err
+	}
+	db, err := r.database(stmt.Database)
+	if err != nil {
+		return nil, nil, err
+	}
+	if db.Policy(policy) == nil {
+		return nil, nil, errPolicyNotFound(policy)
+	}
+	v, err := r.view(db.Name, policy, times)
+	return []*openView{v}, stmt.Sources, err
+}
+
+// splitValueCondition takes the comparisons with "value", which stands for the tag value that is listed, out of a
+// condition that is a chain of ANDs.
+func splitValueCondition(expr influxql.Expr) (influxql.Expr, func(string) bool) {
+	test := func(string) bool { return true }
+	var rest influxql.Expr
+	for _, part := range conjuncts(expr, nil) {
+		if t := valueTest(part); t != nil {
+			before := test
+			test = func(v string) bool { return before(v) && t(v) }
+			continue
+		}
+		if rest == nil {
+			rest = part
+		} else {
+			rest = &influxql.BinaryExpr{Op: influxql.AND, LHS: rest, RHS: part}
+		}
+	}
+	return rest, test
+}
+
+func conjuncts(expr influxql.Expr, dst []influxql.Expr) []influxql.Expr {
+	switch e := expr.(type) {
+	case nil:
+		return dst
+	case *influxql.ParenExpr:
+		return conjuncts(e.Expr, dst)
+	case *influxql.BinaryExpr:
+		if e.Op == influxql.AND {
+			return conjuncts(e.RHS, conjuncts(e.LHS, dst))
+		}
+	}
+	return append(dst, expr)
+}
+
+// valueTest returns the test that a comparison with "value" stands for, nil for everything else.
+func valueTest(expr influxql.Expr) func(string) bool {
+	e, ok := expr.(*influxql.BinaryExpr)
+	if !ok {
+		return nil
+	}
+	if ref, ok := e.LHS.(*influxql.VarRef); !ok || ref.Name != "value" {
+		return nil
+	}
+	switch lit := e.RHS.(type) {
+	case *influxql.StringLiteral:
+		return func(v string) bool { return (v == lit.Value) == (e.Op == influxql.EQ) }
+	case *influxql.RegexLiteral:
+		re := (*regexp.Regexp)(lit.Value)
+		return func(v string) bool { return re.MatchString(v) == (e.Op == influxql.EQREGEX) }
+	}
+	return nil
+}
