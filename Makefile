@@ -30,8 +30,9 @@ bench: ## every Go benchmark, once
 cover: ## statement coverage by package
 	$(GO) test -coverprofile=coverage.out ./... && $(GO) tool cover -func=coverage.out | tail -n 1
 
-crash-long: ## at least 100,000 recoveries after injected crashes
-	TIMBERLINE_CRASH_RECOVERIES=100000 $(GO) test -count=1 -timeout 6h -run 'Crash' -v ./tsdb ./wal
+crash-long: ## at least 100,000 recoveries after power cuts, noted in crash-ledger.jsonl
+	TIMBERLINE_CRASH_RECOVERIES=100000 TIMBERLINE_CRASH_LEDGER=$(CURDIR)/crash-ledger.jsonl \
+	  $(GO) test -count=1 -timeout 6h -run 'TestPowerCut|TestCrashLosesNothingAcknowledged' -v ./server ./tsdb
 
 clean:
 	rm -f timberline coverage.out

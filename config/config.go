@@ -7,8 +7,12 @@ type Config struct {
 	Data        Data
 	Coordinator Coordinator
 	Retention   Retention
-	HTTP        HTTP
-	Logging     Logging
+
+	ContinuousQueries ContinuousQueries
+	Subscriber        Subscriber
+
+	HTTP    HTTP
+	Logging Logging
 }
 
 // Data is the section of storage.
@@ -43,10 +47,31 @@ type Retention struct {
 	CheckInterval time.Duration
 }
 
+// ContinuousQueries is the section of the job that runs continuous queries.
+type ContinuousQueries struct {
+	Enabled     bool
+	LogEnabled  bool
+	RunInterval time.Duration
+}
+
+// Subscriber is the section of what sends written points on.
+type Subscriber struct {
+	Enabled          bool
+	HTTPTimeout      time.Duration
+	WriteConcurrency int
+	WriteBufferSize  int
+	TotalBufferBytes Size
+}
+
 // HTTP is the section of the HTTP listener.
 type HTTP struct {
 	BindAddress          string
+	AllowOpen            bool
 	AuthEnabled          bool
+	SharedSecret         string
+	PingAuthEnabled      bool
+	PprofAuthEnabled     bool
+	MetricsAuthEnabled   bool
 	LogEnabled           bool
 	PprofEnabled         bool
 	Version              string

@@ -189,7 +189,7 @@ func TestErrors(t *testing.T) {
 		{name: "NaN percent", file: "[data]\nmemory-limit = \"NaN%\"\n", want: "want a percentage"},
 		{name: "address", file: "[http]\nbind-address = \"8086\"\n", want: `http.bind-address: "8086" cannot be used: want host:port or :port`},
 		{name: "version", file: "[http]\nversion = \"1.8-community\"\n", want: `http.version: "1.8-community" cannot be used`},
-		{name: "authentication", file: "[http]\nauth-enabled = true\n", want: `http.auth-enabled: "true" cannot be used: this version has no authentication`},
+		{name: "secret", file: "[http]\nshared-secret = \"0123456789012345678901234567890\"\n", want: `http.shared-secret: value cannot be used: it has 31 bytes, want 32 or more (/etc/timberline.toml:2)`},
 		{name: "interval", file: "[data]\nwal-sync-interval = \"1h\"\n", want: "want 1ms to 1m"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

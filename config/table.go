@@ -34,6 +34,8 @@ var sections = []section{
 	{"data", "Storage: where it is, when a write counts as stored, how much memory it takes."},
 	{"coordinator", "Writes and queries: how long they may take and how much they may touch."},
 	{"retention", "The job that removes shards that are older than their retention policy."},
+	{"continuous_queries", "The job that runs continuous queries."},
+	{"subscriber", "The sender of written points to the destinations of subscriptions."},
 	{"http", "The HTTP listener: addresses, limits, what clients are told."},
 	{"logging", "The server's log, on standard error."},
 }
@@ -99,12 +101,53 @@ var settings = []setting{
 		doc:   "How often to look for them.",
 		field: func(c *Config) any { return &c.Retention.CheckInterval }},
 
+	{section: "continuous_queries", key: "enabled", def: "true",
+		doc:   "Run continuous queries.",
+		field: func(c *Config) any { return &c.ContinuousQueries.Enabled }},
+	{section: "continuous_queries", key: "log-enabled", def: "true",
+		doc:   "Log every run. Those that fail are logged always.",
+		field: func(c *Config) any { return &c.ContinuousQueries.LogEnabled }},
+	{section: "continuous_queries", key: "run-interval", def: "1s", check: durationBetween(100*time.Millisecond, time.Hour),
+		doc:   "How often to look for continuous queries that are due. The shortest RESAMPLE EVERY should not be below.",
+		field: func(c *Config) any { return &c.ContinuousQueries.RunInterval }},
+
+	{section: "subscriber", key: "enabled", def: "true",
+		doc:   "Send written points to the destinations of subscriptions.",
+		field: func(c *Config) any { return &c.Subscriber.Enabled }},
+	{section: "subscriber", key: "http-timeout", def: "30s", check: durationAtLeast(time.Millisecond),
+		doc:   "Time a destination has to take a batch.",
+		field: func(c *Config) any { return &c.Subscriber.HTTPTimeout }},
+	{section: "subscriber", key: "write-concurrency", def: "40", check: intAtLeast(1),
+		doc:   "Batches of one subscription that are sent at the same time.",
+		field: func(c *Config) any { return &c.Subscriber.WriteConcurrency }},
+	{section: "subscriber", key: "write-buffer-size", def: "1000", check: intAtLeast(1),
+		doc:   "Batches of one subscription that wait; more are dropped and counted.",
+		field: func(c *Config) any { return &c.Subscriber.WriteBufferSize }},
+	{section: "subscriber", key: "total-buffer-bytes", def: "64m", check: sizeAtLeast(1 << 16),
+		doc:   "Bytes that wait in the batches of all subscriptions; what does not fit is dropped and counted.",
+		field: func(c *Config) any { return &c.Subscriber.TotalBufferBytes }},
+
 	{section: "http", key: "bind-address", def: "127.0.0.1:8086", check: address,
-		doc:   "Address to listen on. Port 0 takes a free one, `:8086` listens on all interfaces.",
+		doc:   "Address to listen on. Port 0 takes a free one, `:8086` listens on all interfaces. An address that others can reach needs auth-enabled with an administrator, or allow-open.",
 		field: func(c *Config) any { return &c.HTTP.BindAddress }},
-	{section: "http", key: "auth-enabled", def: "false", check: authentication,
-		doc:   "Ask for user and password. This version has no users: `true` is refused, so that nobody takes an open server for a closed one.",
+	{section: "http", key: "allow-open", def: "false",
+		doc:   "Start although others can reach the address and nothing keeps them from reading and deleting everything.",
+		field: func(c *Config) any { return &c.HTTP.AllowOpen }},
+	{section: "http", key: "auth-enabled", def: "false",
+		doc:   "Ask for user and password, or for a token. Until there is an administrator nothing is allowed but to make one.",
 		field: func(c *Config) any { return &c.HTTP.AuthEnabled }},
+	{section: "http", key: "shared-secret", def: "", secret: true, check: sharedSecret,
+		doc:   "What JSON Web Tokens are signed with (HS256, HS384, HS512), 32 bytes or more. Without it none is accepted.",
+		field: func(c *Config) any { return &c.HTTP.SharedSecret }},
+	{section: "http", key: "ping-auth-enabled", def: "false",
+		doc:   "With auth-enabled: ask for a user at /ping, /status, /health and /ready, too.",
+		field: func(c *Config) any { return &c.HTTP.PingAuthEnabled }},
+	{section: "http", key: "metrics-auth-enabled", def: "true",
+		doc:   "With auth-enabled: ask for an administrator at /metrics and /debug. `false` leaves them open, as InfluxDB 1.x does.",
+		field: func(c *Config) any { return &c.HTTP.MetricsAuthEnabled }},
+	{section: "http", key: "pprof-auth-enabled", def: "false",
+		doc:   "With auth-enabled and without metrics-auth-enabled: ask for an administrator at /debug/pprof all the same.",
+		field: func(c *Config) any { return &c.HTTP.PprofAuthEnabled }},
 	{section: "http", key: "log-enabled", def: "false",
 		doc:   "Log every request.",
 		field: func(c *Config) any { return &c.HTTP.LogEnabled }},
@@ -231,9 +274,9 @@ func address(v any) error {
 	return nil
 }
 
-func authentication(v any) error {
-	if v.(bool) {
-		return fmt.Errorf("this version has no authentication")
+func sharedSecret(v any) error {
+	if n := len(v.(string)); n > 0 && n < 32 {
+		return fmt.Errorf("it has %d bytes, want 32 or more", n)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func newDoorman(opt *Options) *doorman {
 		secret:   []byte(opt.Auth.SharedSecret),
 		logins:   newLoginCache(),
 		throttle: newLoginThrottle(opt.Clock),
-		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		hashing:  make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
 	}
 }
 
@@ -95,7 +95,7 @@ func (d *doorman) identify(r *http.Request, users Users, now time.Time) (*catalo
 	switch {
 	case !ok:
 		return nil, unauthorized("unable to parse authentication credentials")
-	case c.token != "":
+	case c.isToken:
 		return d.bearer(c.token, snap, now)
 	case c.name == "":
 		return nil, unauthorized("username required")

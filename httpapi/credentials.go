@@ -8,6 +8,7 @@ import (
 // credentials are what a request says about who sends it.
 type credentials struct {
 	name, password string
+	isToken        bool
 	token          string // of the scheme Bearer; the others are empty then
 }
 
@@ -21,7 +22,7 @@ func requestCredentials(r *http.Request) (credentials, bool) {
 	if found && !strings.Contains(rest, " ") {
 		switch scheme {
 		case "Bearer":
-			return credentials{token: rest}, true
+			return credentials{isToken: true, token: rest}, true
 		case "Token":
 			if name, password, ok := strings.Cut(rest, ":"); ok {
 				return credentials{name: name, password: password}, true

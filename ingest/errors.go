@@ -73,14 +73,14 @@ func (e *PartialWriteError) Error() string {
 	return fmt.Sprintf("partial write: %s dropped=%d", e.Reason, e.Dropped)
 }
 
-// classify turns an error of the rooms below into one that says what the client
-// can do about it.
-func classify(err error) error {
-	var database *catalog.DatabaseNotFoundError
+// classify turns an error of the rooms below, about a write to a database, into
+// one that says what the client can do about it.
+func classify(database string, err error) error {
+	var noDatabase *catalog.DatabaseNotFoundError
 	var policy *catalog.PolicyNotFoundError
 	switch {
-	case errors.As(err, &database):
-		return &DatabaseNotFoundError{Name: database.Name}
+	case errors.As(err, &noDatabase), errors.Is(err, tsdb.ErrDatabaseNotFound):
+		return &DatabaseNotFoundError{Name: database}
 	case errors.As(err, &policy):
 		return &PolicyNotFoundError{Name: policy.Name}
 	case errors.Is(err, tsdb.ErrCacheFull):

@@ -43,12 +43,7 @@ func (c *counters) note(r *refusals, client, database string) {
 		if n == 0 {
 			continue
 		}
-		var reason string
-		if Cause(cause) == Malformed {
-			reason = r.lines[0]
-		} else {
-			reason = r.reasons[0]
-		}
+		reason := r.examples[cause]
 		c.mu.Lock()
 		c.refused[cause].Rows += int64(n)
 		c.refused[cause].Example = Example{

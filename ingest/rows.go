@@ -174,6 +174,7 @@ type refusals struct {
 	reasons   []string // of other refusals, one per cause and shard
 	cause     Cause    // of reasons[0]
 	dropped   [causes]int
+	examples  [causes]string // the first reason of each cause
 }
 
 // maxReasonBytes bounds what an answer tells of malformed lines; the lines that
@@ -200,11 +201,15 @@ func (r *refusals) malformed(b *model.Batch) {
 	if rest := refused - len(r.lines); rest > 0 {
 		r.lines = append(r.lines, fmt.Sprintf("unable to parse %d more lines", rest))
 	}
+	r.examples[Malformed] = r.lines[0]
 }
 
 func (r *refusals) add(c Cause, reason string, rows int) {
 	if len(r.reasons) == 0 {
 		r.cause = c
+	}
+	if r.examples[c] == "" {
+		r.examples[c] = reason
 	}
 	r.reasons = append(r.reasons, reason)
 	r.dropped[c] += rows

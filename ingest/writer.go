@@ -20,6 +20,8 @@ type Writer struct {
 	clock   clock.Clock
 	metrics counters
 
+	subscriber *Subscriber // nil: nobody subscribes
+
 	scratch sync.Pool // of *scratch
 }
 
@@ -30,9 +32,13 @@ type scratch struct {
 	cut    model.Batch // the rows of one shard, when a body spans several
 }
 
-// New returns a writer to a store whose databases are those of the catalog.
-func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock) *Writer {
+// New returns a writer to a store whose databases are those of the catalog. The
+// points of its writes are given to the subscriber, too, if there is one.
+func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock, to ...*Subscriber) *Writer {
 	w := &Writer{catalog: cat, store: store, clock: clk}
+	for _, s := range to {
+		w.subscriber = s
+	}
 	w.scratch.New = func() any { return new(scratch) }
 	return w
 }
@@ -58,6 +64,9 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	s := w.scratch.Get().(*scratch)
 	defer w.release(s)
 	now := w.clock.Now()
+	if w.subscriber.wants(target.policy) {
+		target.series = nil // every row brings its key then
+	}
 	s.parser.Parse(&s.batch, req.Body, lineproto.Options{
 		Precision: req.Precision,
 		Now:       now.UnixNano(),
@@ -113,7 +122,7 @@ func (w *Writer) target(database, policy string) (target, error) {
 		return target{}, &PolicyNotFoundError{Name: policy}
 	}
 	if err := w.store.CreateDatabase(d.ID); err != nil {
-		return target{}, classify(fmt.Errorf("open database %q: %w", database, err))
+		return target{}, classify(database, fmt.Errorf("open database %q: %w", database, err))
 	}
 	series := w.store.Series(d.ID)
 	if series == nil {
@@ -126,6 +135,9 @@ func (w *Writer) target(database, policy string) (target, error) {
 func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *scratch, client string) error {
 	var refused refusals
 	refused.malformed(b)
+	if w.subscriber.wants(to.policy) {
+		w.subscriber.publish(to.database, to.policy, b) // whatever becomes of the points here
+	}
 	checkNames(b, &refused)
 	span, any := keep(b, to.policy.Oldest(w.clock.Now()), &refused)
 
@@ -135,7 +147,7 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		part, result, err := w.writePart(ctx, to, b, span, s)
 		if err != nil {
 			w.metrics.failed.Add(1)
-			return classify(err)
+			return classify(to.database, err)
 		}
 		last = max(last, result.LSN)
 		stored += result.Rows
@@ -148,7 +160,7 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 	if last > 0 {
 		if err := w.store.Commit(ctx, last); err != nil {
 			w.metrics.failed.Add(1)
-			return classify(err)
+			return classify(to.database, err)
 		}
 	}
 	w.metrics.rows.Add(int64(stored))
@@ -164,18 +176,40 @@ const maxShardTries = 4
 // span, and returns the group's range.
 func (w *Writer) writePart(ctx context.Context, to target, b *model.Batch, span model.TimeRange, s *scratch) (model.TimeRange, tsdb.WriteResult, error) {
 	for try := 1; ; try++ {
-		group, err := w.catalog.GroupFor(to.database, to.policy.Name, span.Min)
+		group, err := w.group(to, span.Min)
 		if err != nil {
 			return model.TimeRange{}, tsdb.WriteResult{}, err
 		}
-		spec := tsdb.ShardSpec{ID: group.Shard, Policy: to.policy.ID, Range: group.Range}
-		if err := w.store.EnsureShard(to.id, spec); err != nil {
-			return group.Range, tsdb.WriteResult{}, err
-		}
-		result, err := w.store.Write(ctx, to.id, group.Shard, s.part(b, span, group.Range))
+		result, err := w.writeGroup(ctx, to, group, s.part(b, span, group.Range))
 		if errors.Is(err, tsdb.ErrShardNotFound) && try < maxShardTries {
 			continue
 		}
 		return group.Range, result, err
 	}
+}
+
+// group returns the shard group of the target that holds t. The catalog finds it
+// by name; database and policy may have been dropped meanwhile, and others may
+// have their names.
+func (w *Writer) group(to target, t int64) (catalog.ShardGroup, error) {
+	group, err := w.catalog.GroupFor(to.database, to.policy.Name, t)
+	if err != nil {
+		return group, err
+	}
+	d := w.catalog.Snapshot().Database(to.database)
+	if d == nil || d.ID != to.id {
+		return group, &DatabaseNotFoundError{Name: to.database}
+	}
+	if p := d.Policy(to.policy.Name); p == nil || p.ID != to.policy.ID {
+		return group, &PolicyNotFoundError{Name: to.policy.Name}
+	}
+	return group, nil
+}
+
+func (w *Writer) writeGroup(ctx context.Context, to target, group catalog.ShardGroup, b *model.Batch) (tsdb.WriteResult, error) {
+	spec := tsdb.ShardSpec{ID: group.Shard, Policy: to.policy.ID, Range: group.Range}
+	if err := w.store.EnsureShard(to.id, spec); err != nil {
+		return tsdb.WriteResult{}, err
+	}
+	return w.store.Write(ctx, to.id, group.Shard, b)
 }

@@ -36,6 +36,8 @@ type cell struct {
 	most   value // of a spread
 	n      uint32
 	group  int32
+	series int32 // place among those of the source
+	shard  int32 // place of the shard, where cells end at the edges of shards
 	aux    []value
 }
 
@@ -76,8 +78,12 @@ type cellRunner struct {
 	ascending bool
 	layout    *rowLayout
 
+	shards shardSpans // at whose edges cells end; nil: at none
+
 	constants  []value // aux values that are tags of the series
-	start, end int64   // of the window of the cell at hand
+	window     int64   // of the cell at hand
+	start, end int64   // of the part of it that the cell covers
+	shard      int
 	open       bool
 	cells      []cell
 }
@@ -87,6 +93,11 @@ type cellRunner struct {
 func (r *cellRunner) runEnd(times []int64) (n int, fresh bool) {
 	if t := times[0]; !r.open || t < r.start || t >= r.end {
 		r.start, r.end = r.windows.of(t)
+		r.window = r.start
+		if r.shards != nil {
+			shard, from, end := r.shards.around(t)
+			r.shard, r.start, r.end = shard, max(r.start, from), min(r.end, end)
+		}
 		r.open, fresh = true, true
 	}
 	last := times[len(times)-1]
@@ -116,7 +127,7 @@ func (r *cellRunner) inWindow(t int64) bool { return r.start <= t && t < r.end }
 
 // newCell starts the cell of the window at hand.
 func (r *cellRunner) newCell() *cell {
-	r.cells = append(r.cells, cell{window: r.start, time: r.start})
+	r.cells = append(r.cells, cell{window: r.window, time: r.window, shard: int32(r.shard)})
 	return &r.cells[len(r.cells)-1]
 }
 

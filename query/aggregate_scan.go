@@ -32,7 +32,9 @@ type aggregateScan struct {
 	ctx     context.Context
 	running sync.WaitGroup
 
-	group   int // whose cells are being joined
+	group   int    // whose cells are being joined
+	inOrder bool   // the order of additions shows: cells are held and added as heldCells tells
+	held    []cell // of the group
 	joined  []joinedCell
 	heads   []cell // of the group, when one row of each series is enough to know
 	byStart map[int64]int
@@ -71,6 +73,7 @@ func newAggregateScan(s *source, call *influxql.Call) (iterator, error) {
 		return nil, errCallType(call.Name, typ)
 	}
 	a := &aggregateScan{source: s, layout: layout, kind: kind, typ: typ, byStart: make(map[int64]int)}
+	a.inOrder = kind == aggregateMean || kind == aggregateSum && typ == model.Float
 	a.early = s.opt.interval == 0 && (kind == aggregateFirst || kind == aggregateLast)
 	a.ctx, a.cancel = context.WithCancel(s.run.ctx)
 	a.units = cutUnits(len(s.series), s.run.engine.opt.Workers)
@@ -184,6 +187,9 @@ func (a *aggregateScan) runUnit(unit [2]int) unitResult {
 	defer cur.Close()
 	u := unitRun{scan: a, cur: cur}
 	u.base, u.agg = a.aggregator(ascending)
+	if a.inOrder && len(s.view.shards) > 1 {
+		u.base.shards = s.view.shards
+	}
 	group := sort.Search(len(s.groups), func(g int) bool { return s.groups[g].last > unit[0] })
 	for {
 		i, ok := cur.NextSeries()
@@ -193,7 +199,7 @@ func (a *aggregateScan) runUnit(unit [2]int) unitResult {
 		for s.groups[group].last <= unit[0]+i {
 			group++
 		}
-		if err := u.series(&series[i], int32(group)); err != nil {
+		if err := u.series(&series[i], int32(group), int32(unit[0]+i)); err != nil {
 			return unitResult{err: err}
 		}
 	}
@@ -232,7 +238,7 @@ type unitRun struct {
 }
 
 // series computes the cells of the series the cursor stands at.
-func (u *unitRun) series(series *sourceSeries, group int32) error {
+func (u *unitRun) series(series *sourceSeries, group, place int32) error {
 	l := u.scan.layout
 	filter := l.filterFor(u.scan.source, series)
 	u.base.constants = auxConstants(l, series.tags)
@@ -258,7 +264,7 @@ func (u *unitRun) series(series *sourceSeries, group int32) error {
 	}
 	u.cells = u.agg.flush(u.cells)
 	for i := from; i < len(u.cells); i++ {
-		u.cells[i].group = group
+		u.cells[i].group, u.cells[i].series = group, place
 	}
 	return nil
 }
@@ -288,10 +294,21 @@ func firstBitOnly(words []uint64) bool {
 
 // join adds the cell of a series to the window of its group.
 func (a *aggregateScan) join(c *cell) {
-	if a.early {
+	switch {
+	case a.early:
 		a.heads = append(a.heads, *c)
 		return
+	case a.inOrder && len(a.joined) == 0:
+		if a.held = append(a.held, *c); len(a.held) > maxHeldCells {
+			a.releaseHeld()
+		}
+		return
 	}
+	a.add(c)
+}
+
+// add adds a cell to its window.
+func (a *aggregateScan) add(c *cell) {
 	i, ok := a.byStart[c.window]
 	if !ok {
 		a.byStart[c.window] = len(a.joined)
@@ -340,6 +357,10 @@ func (a *aggregateScan) bestHead() *cell {
 		return best
 	}
 	time, val := best.time, best.val
+	if spans := a.source.view.shards; len(spans) > 1 { // series of other shards are not in that merge
+		shard := spans.of(time)
+		a.heads = slices.DeleteFunc(a.heads, func(c cell) bool { return spans.of(c.time) != shard })
+	}
 	opt := *a.source.opt
 	opt.ascending = a.kind == aggregateFirst
 	if opt.ascending != a.source.opt.ascending {
@@ -374,6 +395,11 @@ func (a *aggregateScan) finishGroup() {
 		a.joined = append(a.joined, joinedCell{cell: *a.bestHead()})
 		a.heads = a.heads[:0]
 	}
+	again := settlings
+	if len(a.held) > 0 {
+		a.joinHeld()
+		again--
+	}
 	if len(a.joined) == 0 {
 		return
 	}
@@ -389,7 +415,7 @@ func (a *aggregateScan) finishGroup() {
 			p.n = j.n
 		case aggregateMean:
 			p.n = j.n
-			p.val = floatValue(settledMean(j.sum/float64(j.n), j.n))
+			p.val = floatValue(settledMean(j.sum/float64(j.n), j.n, again))
 		case aggregateSpread:
 			p.val = subtract(j.most, j.val)
 		}
@@ -404,13 +430,15 @@ func (a *aggregateScan) finishGroup() {
 	a.outer = append(a.outer, list...)
 }
 
-// settledMean multiplies a mean by its weight and divides it again, as often as InfluxDB joins it with nothing on its
-// way up: in the shard, over the shards and over the sources. Only the last digit can change.
-func settledMean(mean float64, n uint32) float64 {
+// settlings is how often InfluxDB joins a mean with nothing on its way up: over the shards and over the sources.
+const settlings = 2
+
+// settledMean multiplies a mean by its weight and divides it again. Only the last digit can change.
+func settledMean(mean float64, n uint32, times int) float64 {
 	if n < 2 {
 		return mean
 	}
-	for range 2 {
+	for range times {
 		mean = float64(mean*float64(n)) / float64(n)
 	}
 	return mean

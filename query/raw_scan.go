@@ -51,20 +51,19 @@ func (r *rawScan) next() (*point, error) {
 func (r *rawScan) openNext() {
 	s := r.source
 	outer := s.groups[r.group].outer
-	var groups []iterator
+	w := &shardWalk{opt: s.opt, spans: s.view.shards}
 	for ; r.group < len(s.groups) && s.groups[r.group].outer.id == outer.id; r.group++ {
 		g := &s.groups[r.group]
-		series := make([]iterator, 0, g.last-g.first)
-		for i := g.first; i < g.last; i++ {
-			series = append(series, &rawSeries{scan: r, group: g, series: &s.series[i]})
-		}
-		in := merge(series, s.opt, s.opt.ordered)
+		group := walkGroup{left: -1}
 		if n := s.opt.limit; n > 0 {
-			in = &firstPoints{in: in, left: n + s.opt.rowOffset}
+			group.left = n + s.opt.rowOffset
 		}
-		groups = append(groups, in)
+		for i := g.first; i < g.last; i++ {
+			group.series = append(group.series, &rawSeries{scan: r, group: g, series: &s.series[i]})
+		}
+		w.groups = append(w.groups, group)
 	}
-	r.in = merge(groups, s.opt, s.opt.ordered)
+	r.in = w
 }
 
 func (r *rawScan) close() {
@@ -74,22 +73,6 @@ func (r *rawScan) close() {
 	}
 	r.group = len(r.source.groups)
 }
-
-// firstPoints ends an input early.
-type firstPoints struct {
-	in   iterator
-	left int
-}
-
-func (f *firstPoints) next() (*point, error) {
-	if f.left == 0 {
-		return nil, nil
-	}
-	f.left--
-	return f.in.next()
-}
-
-func (f *firstPoints) close() { f.in.close() }
 
 // rawSeries yields the rows of one series as points.
 type rawSeries struct {
@@ -107,6 +90,7 @@ type rawSeries struct {
 	batch *cursor.Batch
 	keep  []uint64
 	row   int
+	gate  *shardGate // nil: all rows pass
 }
 
 func (r *rawSeries) open() error {
@@ -152,19 +136,25 @@ func auxConstants(l *rowLayout, tags model.Tags) []value {
 }
 
 func (r *rawSeries) next() (*point, error) {
+	i, ok, err := r.peek()
+	if err != nil || !ok || r.gate != nil && !r.gate.passes(r.batch.Times[i]) {
+		return nil, err
+	}
+	r.row = i + 1
+	return r.point(i), nil
+}
+
+// peek moves to the next row that counts, without taking it, and returns its place in the batch.
+func (r *rawSeries) peek() (row int, ok bool, err error) {
 	if !r.opened {
 		if err := r.open(); err != nil {
-			return nil, err
+			return 0, false, err
 		}
 	}
-	if r.cursor == nil {
-		return nil, nil
-	}
-	for {
+	for r.cursor != nil {
 		if r.batch != nil {
 			if i, ok := nextBit(r.keep, r.row); ok {
-				r.row = i + 1
-				return r.point(i), nil
+				return i, true, nil
 			}
 			r.batch = nil
 		}
@@ -172,14 +162,15 @@ func (r *rawSeries) next() (*point, error) {
 		if b == nil {
 			err := r.cursor.Err()
 			r.close()
-			return nil, err
+			return 0, false, err
 		}
 		if err := r.scan.source.run.countPoints(len(b.Times)); err != nil {
-			return nil, err
+			return 0, false, err
 		}
 		r.batch, r.row = b, 0
 		r.keep = r.scan.layout.selectRows(b, r.filter, r.keep)
 	}
+	return 0, false, nil
 }
 
 // point builds the point of a row.

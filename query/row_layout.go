@@ -89,6 +89,9 @@ func (l *rowLayout) field(s *source, ref *influxql.VarRef) (cursor.Field, bool) 
 	if typ == influxql.Unknown || typ == influxql.AnyField {
 		typ = have
 	}
+	if typ != have && (!isNumeric(typ) || !isNumeric(have)) && !s.mixedTypes(ref.Name) {
+		return cursor.Field{}, false
+	}
 	f := cursor.Field{Name: ref.Name, Type: fieldType(typ)}
 	return f, f.Type != model.NoType
 }

@@ -12,6 +12,7 @@ import (
 type openView struct {
 	database, policy string
 	view             cursor.View
+	shards           shardSpans
 	measurements     []string // sorted; nil until asked for
 	fields           map[string]map[string]influxql.DataType
 	tags             map[string]map[string]struct{}
@@ -96,7 +97,7 @@ func (r *statementRun) view(database, policy string, times model.TimeRange) (*op
 	if err != nil {
 		return nil, err
 	}
-	v := &openView{database: database, policy: policy, view: view}
+	v := &openView{database: database, policy: policy, view: view, shards: r.spansOf(database, policy, times)}
 	r.views = append(r.views, v)
 	return v, nil
 }

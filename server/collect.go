@@ -5,6 +5,7 @@ import (
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/monitor"
+	"github.com/timberlinedb/timberline/task"
 	"github.com/timberlinedb/timberline/tsdb"
 )
 
@@ -14,9 +15,14 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.cfg.HTTP.BindAddress) }))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		w := s.writer.Metrics()
-		collectWrites(c, w)
+		sub := s.subscriber.Metrics()
+		collectWrites(c, w, sub)
+		collectSubscriptions(c, sub)
 		collectStore(c, s.store.Metrics())
 	}))
+	if s.tasks != nil {
+		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTasks(c, s.tasks.Metrics()) }))
+	}
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectMemory(c, memory) }))
 }
 
@@ -26,7 +32,7 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, bind string) {
 		Values: map[string]any{
 			"req": h.Requests, "reqActive": h.ActiveRequests, "reqDurationNs": h.RequestDurationNs,
 			"clientError": h.ClientErrors, "serverError": h.ServerErrors, "recoveredPanics": h.RecoveredPanics,
-			"pingReq": h.PingRequests, "statusReq": h.StatusRequests, "authFail": int64(0),
+			"pingReq": h.PingRequests, "statusReq": h.StatusRequests, "authFail": h.AuthFailures,
 			"queryReq": h.QueryRequests, "queryReqDurationNs": h.QueryDurationNs, "queryRespBytes": h.QueryResponseBytes,
 			"writeReq": h.WriteRequests, "writeReqActive": h.ActiveWrites, "writeReqDurationNs": h.WriteDurationNs,
 			"writeReqBytes": h.WriteBytes, "pointsWrittenDropped": h.PointsDropped,
@@ -36,6 +42,7 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, bind string) {
 	c.Gauge("http_requests_active", "Requests being answered.", float64(h.ActiveRequests))
 	c.Counter("http_client_errors_total", "Requests answered with a status of 400 to 499.", float64(h.ClientErrors))
 	c.Counter("http_server_errors_total", "Requests answered with a status of 500 and above.", float64(h.ServerErrors))
+	c.Counter("http_auth_failures_total", "Requests whose credentials were missing, wrong, or not looked at after too many failures.", float64(h.AuthFailures))
 	c.Counter("http_panics_total", "Requests that failed by a fault of the server.", float64(h.RecoveredPanics))
 	c.Counter("http_writes_throttled_total", "Writes refused because too many were running.", float64(h.ThrottledWrites))
 	c.Counter("http_write_bytes_total", "Bytes of bodies of writes, as sent.", float64(h.WriteBytes))
@@ -46,7 +53,7 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, bind string) {
 		Bounds: h.QueryLatency.Bounds, Counts: h.QueryLatency.Counts, Sum: h.QueryLatency.Sum})
 }
 
-func collectWrites(c *monitor.Collector, w ingest.Metrics) {
+func collectWrites(c *monitor.Collector, w ingest.Metrics, sub ingest.SubscriberMetrics) {
 	dropped := int64(0)
 	for _, r := range w.Refused {
 		dropped += r.Rows
@@ -55,12 +62,37 @@ func collectWrites(c *monitor.Collector, w ingest.Metrics) {
 	c.Statistic(monitor.Statistic{Name: "write", Values: map[string]any{
 		"req": w.Requests, "pointReq": w.Rows + dropped, "pointReqLocal": w.Rows + dropped,
 		"writeOk": w.Requests - w.Failed, "writeError": w.Failed, "writeDrop": dropped,
-		"writeTimeout": int64(0), "subWriteOk": int64(0), "subWriteDrop": int64(0),
+		"writeTimeout": int64(0), "subWriteOk": sub.Queued, "subWriteDrop": sub.Dropped,
 	}})
 	c.Counter("writes_total", "Writes that were asked for.", float64(w.Requests))
 	c.Counter("writes_failed_total", "Writes that failed by a fault of the server or because it was busy.", float64(w.Failed))
 	c.Counter("points_written_total", "Points stored.", float64(w.Rows))
 	c.Counter("values_written_total", "Field values stored.", float64(w.Values))
+}
+
+func collectSubscriptions(c *monitor.Collector, m ingest.SubscriberMetrics) {
+	c.Statistic(monitor.Statistic{Name: "subscriber", Values: map[string]any{
+		"createFailures": m.CreateFailures, "pointsWritten": m.PointsWritten, "writeFailures": m.WriteFailures,
+	}})
+	for _, d := range m.Destinations {
+		c.Statistic(monitor.Statistic{
+			Name: "subscriber", Distinct: []string{"database", "retention_policy", "name", "mode", "destination"},
+			Tags: map[string]string{
+				"database": d.Database, "retention_policy": d.Policy, "name": d.Name, "mode": d.Mode, "destination": d.URL,
+			},
+			Values: map[string]any{"pointsWritten": d.PointsWritten, "writeFailures": d.WriteFailures},
+		})
+	}
+	c.Counter("subscription_points_total", "Points that subscriptions have taken.", float64(m.PointsWritten))
+	c.Counter("subscription_failures_total", "Batches that a subscription did not take or that had no room, and points that cannot be sent.", float64(m.WriteFailures))
+	c.Counter("subscription_dropped_total", "Batches that had no room in the queue of their subscription.", float64(m.Dropped))
+	c.Gauge("subscription_waiting_bytes", "Text that waits to be sent to subscriptions.", float64(m.WaitingBytes))
+}
+
+func collectTasks(c *monitor.Collector, m task.Metrics) {
+	c.Statistic(monitor.Statistic{Name: "cq", Values: map[string]any{"queryOk": m.Succeeded, "queryFail": m.Failed}})
+	c.Counter("continuous_query_runs_total", "Runs of continuous queries that succeeded.", float64(m.Succeeded))
+	c.Counter("continuous_query_failures_total", "Runs of continuous queries that failed.", float64(m.Failed))
 }
 
 func collectStore(c *monitor.Collector, m tsdb.Metrics) {

@@ -5,8 +5,11 @@ import (
 
 	"github.com/timberlinedb/timberline/config"
 	"github.com/timberlinedb/timberline/httpapi"
+	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/query"
+	"github.com/timberlinedb/timberline/task"
 	"github.com/timberlinedb/timberline/tsdb"
 	"github.com/timberlinedb/timberline/wal"
 )
@@ -30,6 +33,13 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 		Pprof:       h.PprofEnabled,
 		Log:         log,
 		Memory:      memory,
+		Auth: httpapi.Auth{
+			Enabled:      h.AuthEnabled,
+			SharedSecret: h.SharedSecret,
+			Ping:         h.PingAuthEnabled,
+			Pprof:        h.PprofAuthEnabled,
+			OpenMetrics:  !h.MetricsAuthEnabled,
+		},
 		Limits: httpapi.Limits{
 			MaxBodyBytes:         limited(int64(h.MaxBodySize)),
 			MaxInflatedBytes:     limited(int64(h.MaxInflatedBodySize)),
@@ -74,6 +84,16 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 		CompactionWorkers: max(d.MaxConcurrentCompactions, 1),
 		Events:            storeEvents(log),
 	}
+}
+
+func subscriberOptions(c config.Subscriber, log *slog.Logger) ingest.SubscriberOptions {
+	return ingest.SubscriberOptions{
+		Timeout: c.HTTPTimeout, Writers: c.WriteConcurrency, Queue: c.WriteBufferSize, QueueBytes: int64(c.TotalBufferBytes), Log: log,
+	}
+}
+
+func taskOptions(c config.ContinuousQueries, log *slog.Logger, clk clock.Clock) task.Options {
+	return task.Options{Clock: clk, Every: c.RunInterval, LogRuns: c.LogEnabled, Log: log}
 }
 
 func queryOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) query.Options {

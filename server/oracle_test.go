@@ -20,7 +20,8 @@ type oracle struct {
 	rng    *rand.Rand
 	gen    generator
 	clock  *clock.Manual
-	files  *vfs.Mem
+	dir    string
+	files  vfs.FS
 	opt    tsdb.Options
 	system *system
 	twin   *twin
@@ -33,20 +34,31 @@ type oracle struct {
 // TIMBERLINE_ORACLE_COMPARE=1 compares everything after each, to find the first
 // one that went wrong.
 func TestOracle(t *testing.T) {
+	runOracle(t, dataDir, vfs.NewMem(), envInt(t, "TIMBERLINE_ORACLE_OPS", 1500))
+}
+
+// TestOracleOnDisk is TestOracle with real files and mappings, without power cuts.
+func TestOracleOnDisk(t *testing.T) {
+	runOracle(t, t.TempDir(), vfs.OS(), envInt(t, "TIMBERLINE_ORACLE_OPS", 1500)/5)
+}
+
+func runOracle(t *testing.T, dir string, files vfs.FS, ops int) {
 	rng, _ := newRand(t)
-	o := &oracle{t: t, rng: rng, clock: clock.NewManual(testNow), files: vfs.NewMem(), opt: smallOptions()}
+	o := &oracle{t: t, rng: rng, clock: clock.NewManual(testNow), dir: dir, files: files, opt: smallOptions()}
 	o.gen.rng = rng
 	var err error
 	if o.twin, err = newTwin(o.clock); err != nil {
 		t.Fatal(err)
 	}
-	o.system = mustOpen(t, o.files, o.clock, o.opt)
+	if err := o.open(); err != nil {
+		t.Fatal(err)
+	}
 	defer func() { o.system.close() }()
 	o.define("CREATE DATABASE alpha")
 	o.define("CREATE RETENTION POLICY day ON alpha DURATION 1d REPLICATION 1")
 	o.define("CREATE RETENTION POLICY days ON alpha DURATION 3d REPLICATION 1 SHARD DURATION 1d")
 	every := envInt(t, "TIMBERLINE_ORACLE_COMPARE", 0) // operations after which everything is compared
-	for n := range envInt(t, "TIMBERLINE_ORACLE_OPS", 1500) {
+	for n := range ops {
 		o.step()
 		if every > 0 && n%every == 0 {
 			o.compareAll()
@@ -56,6 +68,11 @@ func TestOracle(t *testing.T) {
 	if damage := o.system.news.list(); len(damage) > 0 {
 		t.Errorf("damage in files that nobody touched: %q", damage)
 	}
+}
+
+func (o *oracle) open() (err error) {
+	o.system, err = openSystemIn(o.dir, o.files, o.clock, o.opt)
+	return err
 }
 
 func (o *oracle) step() {
@@ -176,25 +193,26 @@ func (o *oracle) restart() {
 		if err := o.system.close(); err != nil {
 			return err
 		}
-		var err error
-		o.system, err = openSystem(o.files, o.clock, o.opt)
-		return err
+		return o.open()
 	})
 	o.compareAll()
 }
 
 // crash cuts the power: everything is acknowledged, so nothing may be missing.
 func (o *oracle) crash() {
+	files, ok := o.files.(*vfs.Mem)
+	if !ok {
+		o.restart()
+		return
+	}
 	cut := vfs.CrashOptions{Unsynced: pick(o.rng, vfs.None, vfs.All, vfs.Random), Seed: o.rng.Uint64()}
 	o.do(fmt.Sprintf("power cut, unsynced: %v", cut.Unsynced), func() error {
-		image := o.files.Crash(cut)
+		image := files.Crash(cut)
 		if err := o.system.close(); err != nil {
 			return err
 		}
-		var err error
 		o.files = image
-		o.system, err = openSystem(o.files, o.clock, o.opt)
-		return err
+		return o.open()
 	})
 	o.compareAll()
 }

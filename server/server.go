@@ -19,12 +19,14 @@ import (
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/monitor"
 	"github.com/timberlinedb/timberline/query"
+	"github.com/timberlinedb/timberline/task"
 	"github.com/timberlinedb/timberline/tsdb"
 )
 
 // Server is the running system.
 //
-// Its own goroutine enforces retention; the rooms list theirs.
+// Its own goroutines enforce retention and run continuous queries; the rooms
+// list theirs.
 type Server struct {
 	log     *slog.Logger
 	cfg     config.Config
@@ -37,6 +39,9 @@ type Server struct {
 	storage *storage
 	fs      vfs.FS
 	clock   clock.Clock
+
+	subscriber *ingest.Subscriber // nil: subscriptions are not served
+	tasks      *task.Runner       // nil: continuous queries are not run
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -54,6 +59,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 		}
 	}()
+	if err := checkExposure(cfg.HTTP); err != nil {
+		return nil, err
+	}
 	memory := budget.New(memoryLimit(cfg.Data.MemoryLimit))
 	if limit := memory.Limit(); limit > 0 {
 		debug.SetMemoryLimit(limit)
@@ -81,11 +89,17 @@ func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) 
 	if err := checkCatalog(s.fs, s.catalog.Snapshot(), dir); err != nil {
 		return err
 	}
+	if err := checkAdministrator(s.cfg.HTTP, s.catalog.Snapshot()); err != nil {
+		return err
+	}
 	opt.FS, opt.Clock = s.fs, s.clock
 	if s.store, err = tsdb.Open(ctx, dir, layout(s.catalog.Snapshot()), opt); err != nil {
 		return err
 	}
-	s.writer = ingest.New(s.catalog, s.store, s.clock)
+	if s.cfg.Subscriber.Enabled {
+		s.subscriber = ingest.NewSubscriber(s.catalog, subscriberOptions(s.cfg.Subscriber, s.log))
+	}
+	s.writer = ingest.New(s.catalog, s.store, s.clock, s.subscriber)
 	s.storage = &storage{catalog: s.catalog, store: s.store, writer: s.writer}
 	queries := queryOptions(s.cfg, s.log, opt.Budget)
 	queries.Clock = s.clock
@@ -132,9 +146,13 @@ func (s *Server) serve(memory *budget.Budget) {
 		r := &retention{catalog: s.catalog, storage: s.storage, clock: s.clock, every: s.cfg.Retention.CheckInterval, log: s.log}
 		s.working.Go(func() { r.run(background) })
 	}
+	if s.cfg.ContinuousQueries.Enabled {
+		s.tasks = task.NewRunner(s.catalog, s.engine, taskOptions(s.cfg.ContinuousQueries, s.log, s.clock))
+		s.working.Go(func() { s.tasks.Run(background) })
+	}
 	m := monitor.New(s.clock)
 	s.register(m, memory)
-	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Health: s, Metrics: m, Vars: m})
+	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Users: s.catalog, Health: s, Metrics: m, Vars: m})
 }
 
 // Addr returns the address that the server listens on.
@@ -171,6 +189,9 @@ func (s *Server) close(ctx context.Context) error {
 	if s.stop != nil {
 		s.stop()
 		s.working.Wait()
+	}
+	if s.subscriber != nil {
+		s.subscriber.Close(ctx)
 	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {

@@ -50,10 +50,23 @@ func (s *storage) View(ctx context.Context, database, policy string, r model.Tim
 	for _, g := range p.Overlapping(r) {
 		shards = append(shards, g.Shard)
 	}
-	if err := s.store.CreateDatabase(d.ID); err != nil {
+	v, err := s.open(ctx, d.ID, shards, r)
+	switch {
+	case errors.Is(err, tsdb.ErrDatabaseNotFound): // dropped meanwhile
+		return nil, &catalog.DatabaseNotFoundError{Name: database}
+	case err != nil:
 		return nil, fmt.Errorf("open database %q: %w", database, err)
 	}
-	return s.store.View(ctx, d.ID, shards, r)
+	return v, nil
+}
+
+// open opens a view on shards of a database. The first reader or writer of a
+// database makes its directory.
+func (s *storage) open(ctx context.Context, database uint32, shards []uint64, r model.TimeRange) (cursor.View, error) {
+	if err := s.store.CreateDatabase(database); err != nil {
+		return nil, err
+	}
+	return s.store.View(ctx, database, shards, r)
 }
 
 // Delete removes rows or whole series.

@@ -111,11 +111,15 @@ func smallOptions() tsdb.Options {
 const dataDir = "/data"
 
 func openSystem(files vfs.FS, clk *clock.Manual, opt tsdb.Options) (*system, error) {
+	return openSystemIn(dataDir, files, clk, opt)
+}
+
+func openSystemIn(dir string, files vfs.FS, clk *clock.Manual, opt tsdb.Options) (*system, error) {
 	s := &system{files: files, manual: clk, news: &news{}}
 	opt.Events.Corrupted = s.news.corrupted
 	s.Server = &Server{
 		log: slog.New(slog.DiscardHandler),
-		cfg: config.Config{Data: config.Data{Dir: dataDir}}, fs: files, clock: clk,
+		cfg: config.Config{Data: config.Data{Dir: dir}}, fs: files, clock: clk,
 	}
 	err := s.openStorage(context.Background(), opt)
 	if err == nil {

@@ -41,6 +41,10 @@ type chunk struct {
 	prev   []uint32 // the row before of the same series, or noRow
 	times  []int64  // deadTime where the row was deleted
 
+	// newest is no earlier than any timestamp of the rows of this chunk and of
+	// all chunks before it.
+	newest int64
+
 	// dense has a segment for each field that many rows have, by dense slot;
 	// a segment without values is not there.
 	dense []segment

@@ -1,45 +1,11 @@
 package tsdb
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/timberlinedb/timberline/model"
-)
+import "slices"
 
 // rowAt is a row of a cache table with its timestamp.
 type rowAt struct {
 	time int64
 	row  uint32
-}
-
-// collect appends the live rows of a series below limit whose timestamps are
-// in r to dst[:0], ordered by time and then by arrival. The chain of a series
-// whose rows came in order of time needs no sorting.
-func (ct *cacheTable) collect(id, limit uint32, r model.TimeRange, dst []rowAt) []rowAt {
-	dst = dst[:0]
-	ordered := true
-	last := int64(model.MaxTime) + 1
-	for row := ct.heads.find(id); row != noRow; {
-		ci, offset := place(row)
-		c := ct.chunks[ci]
-		if t := c.times[offset]; row < limit && t != deadTime && r.Contains(t) {
-			ordered = ordered && t <= last
-			last = t
-			dst = append(dst, rowAt{t, row})
-		}
-		row = c.prev[offset]
-	}
-	slices.Reverse(dst)
-	if !ordered {
-		slices.SortFunc(dst, func(a, b rowAt) int {
-			if a.time != b.time {
-				return cmp.Compare(a.time, b.time)
-			}
-			return cmp.Compare(a.row, b.row)
-		})
-	}
-	return dst
 }
 
 // gathered is what gather fills: rows of one series as columns, one row per
@@ -169,21 +135,32 @@ func (c *gatheredColumn) put(out int32, v uint64) {
 	}
 }
 
+// gatherDense takes the values of one dense slot. As long as every row has one,
+// presence is only counted; the bitmap is made when the first row without a
+// value turns up.
 func (ct *cacheTable) gatherDense(slot int, column int32, g *gathered) {
+	n := ct.gatherFull(slot, column, g)
+	if n == len(g.places) {
+		return
+	}
 	var out *gatheredColumn
+	if n > 0 {
+		out = &g.columns[column]
+		clear(out.present)
+		setBits(out.present, 0, n)
+		out.count = n
+	}
 	var s *segment
-	full := false // every row has a value: the bitmap need not be fetched
 	last := int32(-1)
-	for i := range g.places {
+	for i := n; i < len(g.places); i++ {
 		p := &g.places[i]
 		if p.chunk != last {
 			last, s = p.chunk, nil
 			if c := ct.chunks[p.chunk]; c.has(slot) {
 				s = &c.dense[slot]
-				full = s.count == len(s.values)
 			}
 		}
-		if s == nil || !full && !hasBit(s.present, int(p.offset)) {
+		if s == nil || !hasBit(s.present, int(p.offset)) {
 			continue
 		}
 		if out == nil {
@@ -191,6 +168,37 @@ func (ct *cacheTable) gatherDense(slot int, column int32, g *gathered) {
 		}
 		out.put(p.out, s.values[p.offset])
 	}
+}
+
+// gatherFull takes values from the first row on as long as every row has one,
+// and returns how many they are.
+func (ct *cacheTable) gatherFull(slot int, column int32, g *gathered) int {
+	var values []uint64
+	var s *segment
+	full := false // every row of the chunk has a value: the bitmap need not be fetched
+	last := int32(-1)
+	for i := range g.places {
+		p := &g.places[i]
+		if p.chunk != last {
+			last = p.chunk
+			c := ct.chunks[last]
+			if !c.has(slot) {
+				return i
+			}
+			s = &c.dense[slot]
+			full = s.count == len(s.values)
+		}
+		if !full && !hasBit(s.present, int(p.offset)) {
+			return i
+		}
+		if values == nil {
+			out := g.touch(column)
+			out.count = len(g.times)
+			values = out.values
+		}
+		values[i] = s.values[p.offset]
+	}
+	return len(g.places)
 }
 
 // gatherSparse takes the values that hang on one row.

@@ -72,7 +72,7 @@ func (ct *cacheTable) insert(a *slab.Arena, t *model.Table, fields []uint32, fre
 	for from := 0; from < n; {
 		ci, offset := place(ct.rows)
 		if ci == len(ct.chunks) {
-			ct.chunks = append(ct.chunks, newChunk(a, chunkRows(ci)))
+			ct.addChunk(a, chunkRows(ci))
 		}
 		c := ct.chunks[ci]
 		to := min(n, from+len(c.times)-offset)
@@ -88,6 +88,15 @@ func (ct *cacheTable) insert(a *slab.Arena, t *model.Table, fields []uint32, fre
 		from = to
 	}
 	return fresh
+}
+
+func (ct *cacheTable) addChunk(a *slab.Arena, rows int) {
+	c := newChunk(a, rows)
+	c.newest = deadTime
+	if n := len(ct.chunks); n > 0 {
+		c.newest = ct.chunks[n-1].newest
+	}
+	ct.chunks = append(ct.chunks, c)
 }
 
 // column returns the column of a field number, adding it first if need be.
@@ -106,6 +115,9 @@ func (ct *cacheTable) column(field uint32, col *model.Column) int32 {
 
 func (ct *cacheTable) insertRows(a *slab.Arena, c *chunk, offset int, t *model.Table, from, to int, fresh []uint32) []uint32 {
 	copy(c.times[offset:], t.Times[from:to])
+	for _, t := range t.Times[from:to] {
+		c.newest = max(c.newest, t)
+	}
 	row := ct.rows
 	for i, id := range t.Series[from:to] {
 		c.series[offset+i] = uint32(id)

@@ -123,7 +123,7 @@ func checkTable(t *testing.T, ct *cacheTable, ids []uint32, want map[uint32]map[
 }
 
 func TestCacheAgreesWithPlainMap(t *testing.T) {
-	rng := newRand(t)
+	rng, _ := newRand(t)
 	pool := slab.NewPool(4 << 20)
 	defer pool.Close()
 	account := budget.New(0).Account("cache", 0)

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/timberlinedb/timberline/index"
 	"github.com/timberlinedb/timberline/internal/budget"
+	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/tsm"
 )
 
@@ -35,9 +37,8 @@ func (c *compactor) kick() {
 
 // compactLoop merges files as the planner asks for, and writes checkpoints of
 // indexes that have grown.
-func (s *Store) compactLoop() {
+func (s *Store) compactLoop(tick clock.Ticker) {
 	defer s.loops.Done()
-	tick := s.clock.NewTicker(s.opt.CompactionInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -97,7 +98,7 @@ func (s *Store) checkpointDue() {
 		if s.bg.Err() != nil || !db.index.NeedsCheckpoint() {
 			continue
 		}
-		if err := db.index.Checkpoint(); err != nil && s.bg.Err() == nil {
+		if err := db.index.Checkpoint(); err != nil && !errors.Is(err, index.ErrClosed) && s.bg.Err() == nil {
 			setText(&s.counters.lastCompactionError, fmt.Sprintf("database %d: %v", db.id, err))
 		}
 	}
@@ -129,7 +130,7 @@ func (s *Store) Compact(ctx context.Context) error {
 				errs = append(errs, err)
 			}
 		}
-		if err := db.index.Checkpoint(); err != nil {
+		if err := db.index.Checkpoint(); err != nil && !errors.Is(err, index.ErrClosed) { // closed: dropped meanwhile
 			errs = append(errs, err)
 		}
 	}

@@ -156,13 +156,27 @@ func (db *database) resolve(b *model.Batch) error {
 			}
 		}
 		if err := db.index.Resolve(keys, prints, ids, db.journal); err != nil {
-			return fmt.Errorf("number the series of %q: %w", t.Measurement, err)
+			return fmt.Errorf("number the series of %q: %w", t.Measurement, db.ended(err))
 		}
 		for i, k := range t.NewKeys {
 			t.Series[k.Row] = ids[i]
 		}
 	}
 	return nil
+}
+
+// ended returns the error of the store in place of one that tells that the index
+// is closed: because the database was dropped, or with the store.
+func (db *database) ended(err error) error {
+	if !errors.Is(err, index.ErrClosed) {
+		return err
+	}
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.dropped {
+		return fmt.Errorf("database %d: it was dropped: %w", db.id, ErrDatabaseNotFound)
+	}
+	return ErrClosed
 }
 
 // journal appends new series to the log, before any row can use them.

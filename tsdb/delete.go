@@ -309,14 +309,17 @@ func (sv *shardView) survivors(series *roaring.Bitmap) (left, unsure *roaring.Bi
 	sc := &shardCursor{view: &shardView{sh: sv.sh, spec: sv.spec, active: sv.active, frozen: sv.frozen, files: sv.files,
 		deletes: sv.deletes, limits: make(map[*cacheTable]uint32)}}
 	sc.addSources("", math.MaxUint64)
+	var list []model.SeriesID
 	for it := doubtful.Iterator(); it.HasNext(); {
-		id := it.Next()
-		found, err := sc.hasRows(model.SeriesID(id))
+		list = append(list, model.SeriesID(it.Next()))
+	}
+	for i, id := range list {
+		found, err := sc.hasRows(list, i)
 		if found || err != nil {
-			sure.Add(id)
+			sure.Add(uint32(id))
 		}
 		if err != nil {
-			unsure.Add(id)
+			unsure.Add(uint32(id))
 		}
 	}
 	for _, f := range sc.files {
@@ -325,9 +328,9 @@ func (sv *shardView) survivors(series *roaring.Bitmap) (left, unsure *roaring.Bi
 	return sure, unsure
 }
 
-// hasRows reports whether a series has a row in any of the sources.
-func (sc *shardCursor) hasRows(id model.SeriesID) (bool, error) {
-	if err := sc.open(id, allTimestamps, false); err != nil {
+// hasRows reports whether series at of a list has a row in any of the sources.
+func (sc *shardCursor) hasRows(series []model.SeriesID, at int) (bool, error) {
+	if err := sc.open(series, at, allTimestamps, false); err != nil {
 		return false, err
 	}
 	// One after the other: without fields to read, files give bare timestamps,

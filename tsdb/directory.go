@@ -47,7 +47,7 @@ func (s *Store) claim() (err error) {
 	case !ok || numErr != nil:
 		return &CorruptError{File: path, Offset: 0, Reason: fmt.Sprintf("%q is not a version", b)}
 	case n > formatVersion:
-		return fmt.Errorf("%s has format %d, this program knows formats up to %d: %w", s.dir, n, formatVersion, ErrVersion)
+		return fmt.Errorf("%s: the directory has format %d, this program knows formats up to %d: %w", path, n, formatVersion, ErrVersion)
 	}
 	return nil
 }

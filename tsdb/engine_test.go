@@ -461,7 +461,7 @@ func randomDelete(rng *rand.Rand, want memory) DeleteRequest {
 }
 
 func TestEngineAgreesWithModel(t *testing.T) {
-	rng := newRand(t)
+	rng, _ := newRand(t)
 	ctx := context.Background()
 	for range 4 {
 		mem := vfs.NewMem()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/timberlinedb/timberline/internal/clock"
 )
 
 const (
@@ -74,9 +76,8 @@ func (sh *shard) activeBytes() int64 {
 }
 
 // flushLoop flushes caches that are large, old, or in the way of writes.
-func (s *Store) flushLoop() {
+func (s *Store) flushLoop(tick clock.Ticker) {
 	defer s.loops.Done()
-	tick := s.clock.NewTicker(flushTick)
 	defer tick.Stop()
 	for {
 		select {
@@ -84,6 +85,7 @@ func (s *Store) flushLoop() {
 			return
 		case <-s.flusher.wake:
 		case <-tick.C():
+			s.chargeIndexes()
 		}
 		s.flushDue()
 	}

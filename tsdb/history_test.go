@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/timberlinedb/timberline/internal/crashledger"
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
 )
@@ -196,11 +197,20 @@ type image struct {
 // the store opens by itself, has every acknowledged row, no half row, and
 // respects every acknowledged delete.
 func TestCrashLosesNothingAcknowledged(t *testing.T) {
-	rng := newRand(t)
-	every := int64(7)
-	if !testing.Short() && envSet("TIMBERLINE_ALL_CRASHES") {
-		every = 1
+	rng, seed := newRand(t)
+	want := crashledger.Recoveries(t, 1000)
+	recoveries := 0
+	for recoveries < want && !t.Failed() {
+		recoveries += cutHistory(t, rng)
 	}
+	t.Logf("%d recoveries", recoveries)
+	crashledger.Note(t, seed, recoveries)
+}
+
+// cutHistory runs one history, and recovers from power cuts at every so many of
+// its operations.
+func cutHistory(t *testing.T, rng *rand.Rand) (recoveries int) {
+	every := 1 + rng.Int64N(9)
 	mem := vfs.NewMem()
 	opt := historyOptions(mem)
 	steps := testHistory(rng, 90)
@@ -228,7 +238,6 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 	}
 	closeTest(t, s)
 	mem.OnOp(nil)
-	t.Logf("%d images of %d operations", len(images), mem.Ops())
 
 	states := []possible{{}}
 	for i := range steps {
@@ -247,7 +256,9 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 				img.op, img.name, img.mode.Unsynced, img.done, err)
 		}
 		img.fs = nil
+		recoveries++
 	}
+	return recoveries
 }
 
 // checkImage opens an image and checks it, then checks that a flush and a merge
@@ -293,16 +304,12 @@ func checkImage(fs *vfs.Mem, want possible, again bool, seed uint64) error {
 // every n. Steps that fail may or may not count; all others do, at once, after
 // a restart and after a power cut.
 func TestNthOperationFails(t *testing.T) {
-	rng := newRand(t)
+	rng, _ := newRand(t)
 	steps := testHistory(rng, 40)
-	every := int64(5)
-	if envSet("TIMBERLINE_ALL_FAULTS") {
-		every = 1
-	}
 	kinds := []vfs.Op{vfs.OpWrite, vfs.OpSync | vfs.OpSyncData, vfs.OpCreate, vfs.OpRename, vfs.OpSyncDir,
 		vfs.OpOpen | vfs.OpMap | vfs.OpSize, vfs.OpRead, vfs.OpRemove | vfs.OpTruncate, vfs.OpClose}
 	for _, ops := range kinds {
-		for nth := 1 + rng.Int64N(every); ; nth += every {
+		for nth := int64(1); ; nth++ {
 			hit, err := runWithFault(steps, vfs.Rule{Ops: ops, Nth: nth})
 			if err != nil {
 				t.Fatalf("%v number %d fails: %v", ops, nth, err)

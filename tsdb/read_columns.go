@@ -21,22 +21,6 @@ func grown[T any](s []T, n int) []T {
 	return make([]T, n, max(n, 2*cap(s)))
 }
 
-// resizeColumn makes the slice of the column's type n entries long.
-func resizeColumn(c *cursor.Column, n int) {
-	switch c.Type {
-	case model.Float:
-		c.Floats = grown(c.Floats, n)
-	case model.Integer:
-		c.Integers = grown(c.Integers, n)
-	case model.Unsigned:
-		c.Unsigneds = grown(c.Unsigneds, n)
-	case model.Boolean:
-		c.Booleans = grown(c.Booleans, n)
-	case model.String:
-		c.Strings = grown(c.Strings, n)
-	}
-}
-
 // presentWords gives c an empty bitmap of n rows, reusing words.
 func presentWords(words []uint64, n int) []uint64 {
 	words = grown(words, bitWords(n))
@@ -84,45 +68,45 @@ func sliceBits(dst, src []uint64, from, to int) []uint64 {
 	return dst
 }
 
-// moveValue copies the value of row i of src to row j of dst, which has the
-// same type.
-func moveValue(dst *cursor.Column, j int, src *cursor.Column, i int) {
-	switch src.Type {
-	case model.Float:
-		dst.Floats[j] = src.Floats[i]
-	case model.Integer:
-		dst.Integers[j] = src.Integers[i]
-	case model.Unsigned:
-		dst.Unsigneds[j] = src.Unsigneds[i]
-	case model.Boolean:
-		dst.Booleans[j] = src.Booleans[i]
-	case model.String:
-		dst.Strings[j] = src.Strings[i]
-	}
-}
-
-// copyRows makes dst, which is owned, the given rows of src.
-func copyRows(dst, src *cursor.Column, rows []int32) {
+// reverseColumn makes dst, which is owned, rows [from, to) of src from the last
+// to the first.
+func reverseColumn(dst, src *cursor.Column, from, to int) {
 	words := dst.Present[:cap(dst.Present)]
 	dst.Type, dst.Absent, dst.Present = src.Type, src.Absent, nil
 	if src.Absent {
 		return
 	}
-	n := len(rows)
-	resizeColumn(dst, n)
-	for j, i := range rows {
-		moveValue(dst, j, src, int(i))
+	switch src.Type {
+	case model.Float:
+		dst.Floats = appendReversed(dst.Floats[:0], src.Floats[from:to])
+	case model.Integer:
+		dst.Integers = appendReversed(dst.Integers[:0], src.Integers[from:to])
+	case model.Unsigned:
+		dst.Unsigneds = appendReversed(dst.Unsigneds[:0], src.Unsigneds[from:to])
+	case model.Boolean:
+		dst.Booleans = appendReversed(dst.Booleans[:0], src.Booleans[from:to])
+	case model.String:
+		dst.Strings = appendReversed(dst.Strings[:0], src.Strings[from:to])
 	}
 	if src.Present == nil {
 		return
 	}
+	n := to - from
 	words = presentWords(words, n)
-	for j, i := range rows {
-		if hasBit(src.Present, int(i)) {
-			setBit(words, j)
+	for i := range n {
+		if hasBit(src.Present, to-1-i) {
+			setBit(words, i)
 		}
 	}
 	settlePresence(dst, words, n)
+}
+
+func appendReversed[T any](dst, src []T) []T {
+	dst = grown(dst, len(src))
+	for i, v := range src {
+		dst[len(src)-1-i] = v
+	}
+	return dst
 }
 
 func numeric(t model.FieldType) bool {

@@ -23,7 +23,7 @@ func (v *view) Read(ctx context.Context, req cursor.Request) (cursor.Cursor, err
 	c.span = req.Range.Intersect(v.span)
 	for _, sv := range v.shards {
 		if c.span.Overlaps(sv.spec.Range) {
-			c.shards = append(c.shards, newShardCursor(sv, &req, v.durable))
+			c.shards = append(c.shards, newShardCursor(sv, &req, c.span, v.durable))
 		}
 	}
 	if req.Descending {
@@ -54,10 +54,14 @@ type seriesCursor struct {
 	columns []cursor.Column
 	at, end int
 
+	// Instead of rows: the source whose first unit the summary describes.
+	offered *source
+	summary cursor.Summary
+	enough  bool // the reader wants no more of the series
+
 	batch cursor.Batch
 	words [][]uint64
 	times []int64
-	order []int32
 	owned []cursor.Column
 	err   error
 }
@@ -66,13 +70,13 @@ type seriesCursor struct {
 func (c *seriesCursor) NextSeries() (index int, ok bool) {
 	for c.err == nil && c.series+1 < len(c.req.Series) {
 		c.series++
-		c.shard, c.opened, c.rows = 0, false, nil
+		c.shard, c.opened, c.rows, c.enough = 0, false, nil, false
 		if c.series&63 == 0 {
 			if c.err = c.ctx.Err(); c.err != nil {
 				break
 			}
 		}
-		if c.advance() {
+		if c.advance(c.req.Offer != nil) {
 			return c.series, true
 		}
 	}
@@ -84,8 +88,13 @@ func (c *seriesCursor) Next() *cursor.Batch {
 	if c.err != nil || c.series < 0 || c.series >= len(c.req.Series) {
 		return nil
 	}
-	if c.rows == nil || c.at == c.end {
-		if c.err = c.ctx.Err(); c.err != nil || !c.advance() {
+	if c.offered == nil && (c.rows == nil || c.at == c.end) {
+		if c.err = c.ctx.Err(); c.err != nil || c.enough || !c.advance(c.req.Offer != nil) {
+			return nil
+		}
+	}
+	for c.offered != nil {
+		if !c.settleOffer() {
 			return nil
 		}
 	}
@@ -93,6 +102,21 @@ func (c *seriesCursor) Next() *cursor.Batch {
 		return c.takeLast()
 	}
 	return c.takeFirst()
+}
+
+// settleOffer asks the reader about the summary at hand and goes on; false when
+// the series has no more.
+func (c *seriesCursor) settleOffer() bool {
+	reply := c.req.Offer(&c.summary)
+	if reply == cursor.Decline {
+		return c.advance(false)
+	}
+	c.shards[c.shard].merger.skip(c.offered)
+	if reply == cursor.Enough {
+		c.offered, c.enough = nil, true
+		return false
+	}
+	return c.advance(true)
 }
 
 // Err returns the error that ended the walk.
@@ -110,17 +134,26 @@ func (c *seriesCursor) Close() error {
 	return nil
 }
 
-// advance gets the next rows of the current series; false when there are none.
-func (c *seriesCursor) advance() bool {
-	c.rows = nil
+// advance gets the next rows of the current series, or, with offer, a summary of
+// them; false when there are none.
+func (c *seriesCursor) advance(offer bool) bool {
+	c.rows, c.offered = nil, nil
 	for c.shard < len(c.shards) {
 		sc := c.shards[c.shard]
 		if !c.opened {
-			if c.err = sc.open(c.req.Series[c.series], c.span, c.req.Descending); c.err != nil {
+			if c.err = sc.open(c.req.Series, c.series, c.span, c.req.Descending); c.err != nil {
 				break
 			}
 			c.opened = true
 		}
+		if offer && sc.summable {
+			if c.offered, c.err = sc.summarize(&c.summary); c.offered != nil {
+				return true
+			} else if c.err != nil {
+				break
+			}
+		}
+		offer = c.req.Offer != nil
 		rows, err := sc.merger.next()
 		if err != nil {
 			c.err = err
@@ -162,17 +195,13 @@ func (c *seriesCursor) takeFirst() *cursor.Batch {
 func (c *seriesCursor) takeLast() *cursor.Batch {
 	from, to := max(c.at, c.end-maxBatchRows), c.end
 	c.end = from
-	c.order, c.times = c.order[:0], c.times[:0]
-	for i := to - 1; i >= from; i-- {
-		c.order = append(c.order, int32(i))
-		c.times = append(c.times, c.rows.Times[i])
-	}
+	c.times = appendReversed(c.times[:0], c.rows.Times[from:to])
 	if c.owned == nil {
 		c.owned = make([]cursor.Column, len(c.columns))
 	}
 	c.batch.Times = c.times
 	for i := range c.columns {
-		copyRows(&c.owned[i], &c.columns[i], c.order)
+		reverseColumn(&c.owned[i], &c.columns[i], from, to)
 		c.batch.Columns[i] = c.owned[i]
 	}
 	return &c.batch
@@ -187,6 +216,8 @@ type shardCursor struct {
 	sources []shardSource // from the oldest to the newest
 	files   []*fileSource
 	merger  merger
+
+	summable bool // summaries are asked for, and all fields have the type asked for
 }
 
 // shardSource is a source with what tells its deleted rows.
@@ -198,11 +229,16 @@ type shardSource struct {
 	generation uint64
 }
 
-func newShardCursor(sv *shardView, req *cursor.Request, durable uint64) *shardCursor {
-	sc := &shardCursor{view: sv}
+func newShardCursor(sv *shardView, req *cursor.Request, span model.TimeRange, durable uint64) *shardCursor {
+	sc := &shardCursor{view: sv, summable: req.Offer != nil}
+	var summed []summedField
 	for _, f := range req.Fields {
 		at := -1
-		if def, ok := sv.sh.fields.lookup([]byte(req.Measurement), []byte(f.Name)); ok && readable(def.Type, f.Type) {
+		def, ok := sv.sh.fields.lookup([]byte(req.Measurement), []byte(f.Name))
+		ok = ok && readable(def.Type, f.Type)
+		summed = append(summed, summedField{number: def.Number, typ: f.Type, known: ok})
+		if ok {
+			sc.summable = sc.summable && def.Type == f.Type
 			at = len(sc.numbers)
 			if k := slices.Index(sc.numbers, def.Number); k >= 0 {
 				at = k
@@ -214,6 +250,14 @@ func newShardCursor(sv *shardView, req *cursor.Request, durable uint64) *shardCu
 	}
 	if len(sc.numbers) > 0 {
 		sc.addSources(req.Measurement, durable)
+	}
+	for i := range sc.sources {
+		switch s := &sc.sources[i]; {
+		case s.cache != nil:
+			s.cache.begin(span, req.Descending, req.First)
+		case sc.summable:
+			s.file.fields, s.file.describe = summed, s.file.summarize
+		}
 	}
 	return sc
 }
@@ -271,8 +315,9 @@ func applies(d *tsm.Delete, info tsm.Info) bool {
 	return info.Generation <= d.MaxGeneration && d.Sequence > info.AppliedDeletes && d.Range.Overlaps(info.Range)
 }
 
-// open prepares the rows of a series in a time range.
-func (sc *shardCursor) open(id model.SeriesID, r model.TimeRange, descending bool) error {
+// open prepares the rows of series at of a request in a time range.
+func (sc *shardCursor) open(series []model.SeriesID, at int, r model.TimeRange, descending bool) error {
+	id := series[at]
 	sc.merger.reset(r, descending)
 	for _, l := range sc.view.lost {
 		if l.Range.Overlaps(r) {
@@ -282,7 +327,7 @@ func (sc *shardCursor) open(id model.SeriesID, r model.TimeRange, descending boo
 	for i := range sc.sources {
 		s := &sc.sources[i]
 		if s.cache != nil {
-			s.cache.open(id, r)
+			s.cache.open(series, at)
 		} else if err := s.file.open(id, r); err != nil {
 			return err
 		}
@@ -295,6 +340,28 @@ func (sc *shardCursor) open(id model.SeriesID, r model.TimeRange, descending boo
 		sc.merger.add(s.source)
 	}
 	return nil
+}
+
+// summarize fills in a summary of the rows that come next and returns the source
+// whose first unit they are; nil when there is no summary of them. Units in which
+// no field asked for has a value are passed over.
+func (sc *shardCursor) summarize(dst *cursor.Summary) (*source, error) {
+	for {
+		s := sc.merger.alone()
+		if s == nil || s.describe == nil {
+			return nil, nil
+		}
+		ok, err := s.describe(sc.merger.front(s), dst)
+		if err != nil || !ok {
+			return nil, err
+		}
+		for i := range dst.Fields {
+			if dst.Fields[i].Count > 0 {
+				return s, nil
+			}
+		}
+		sc.merger.skip(s)
+	}
 }
 
 // columns fills dst with the columns of rows that the request names.

@@ -5,21 +5,33 @@ import (
 	"slices"
 
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
 	"github.com/timberlinedb/timberline/tsm"
 )
 
 // unit is a run of rows of one source that is decoded at once.
 type unit struct {
-	span model.TimeRange // of its rows; may be wider than they are
-	at   int             // what it is to its source: number of a block, first row
+	span    model.TimeRange // of its rows; may be wider than they are
+	at, end int             // what it is to its source: number of a block, or first row and end of the rows
 }
+
+// laterRows is the place of a unit that stands for rows not looked up yet.
+const laterRows = -1
 
 // source yields the rows of one series from one file or cache, unit by unit.
 // Units ascend in time and do not overlap.
 type source struct {
 	units  []unit
-	decode func(at int) (*tsm.SeriesRows, error)
+	decode func(u unit) (*tsm.SeriesRows, error)
 	dead   []model.TimeRange // deleted; may overlap, in any order
+
+	// later replaces the unit of laterRows, the only one left, by those of its rows.
+	// Nil when there is never such a unit.
+	later func()
+
+	// describe fills in the summary of a unit; false when there is none. Nil when
+	// there is never one.
+	describe func(u unit, dst *cursor.Summary) (bool, error)
 
 	// The unit in work: rows [lo, hi) are still to come.
 	rows   *tsm.SeriesRows
@@ -57,6 +69,7 @@ func (m *merger) add(s *source) {
 func (m *merger) next() (*tsm.SeriesRows, error) {
 	for {
 		m.drop()
+		m.expand()
 		edge, ok := m.edge()
 		if !ok {
 			return nil, nil
@@ -125,7 +138,7 @@ func (m *merger) load(s *source) (err error) {
 	if s.rows != nil {
 		return nil
 	}
-	if s.rows, err = s.decode(m.front(s).at); err != nil {
+	if s.rows, err = s.decode(m.front(s)); err != nil {
 		s.rows = nil
 		return err
 	}
@@ -193,6 +206,72 @@ func liveRows(times []int64, from, to int, dead []model.TimeRange) (lo, hi int) 
 	return from, end
 }
 
+// expand looks up the rows of units that were left for later.
+func (m *merger) expand() {
+	for _, s := range m.sources {
+		if len(s.units) > 0 && m.front(s).at == laterRows {
+			s.later()
+		}
+	}
+}
+
+// alone returns the source whose first unit comes next when nothing is mixed
+// with it: no row of it was taken yet, all of it is asked for and alive, and no
+// other source has rows within its range. Otherwise it returns nil.
+func (m *merger) alone() *source {
+	m.drop()
+	m.expand()
+	var next *source
+	for _, s := range m.sources {
+		if len(s.units) > 0 && (next == nil || m.ahead(s, next)) {
+			next = s
+		}
+	}
+	if next == nil || next.rows != nil {
+		return nil
+	}
+	u := m.front(next)
+	if u.span.Min < m.span.Min || u.span.Max > m.span.Max {
+		return nil
+	}
+	for _, r := range next.dead {
+		if r.Overlaps(u.span) {
+			return nil
+		}
+	}
+	for _, s := range m.sources {
+		if s != next && len(s.units) > 0 && m.rest(s).Overlaps(u.span) {
+			return nil
+		}
+	}
+	return next
+}
+
+// ahead reports whether rows of a come before those of b.
+func (m *merger) ahead(a, b *source) bool {
+	if m.descending {
+		return m.rest(a).Max > m.rest(b).Max
+	}
+	return m.rest(a).Min < m.rest(b).Min
+}
+
+// rest returns the time range of what is left of the first unit of s.
+func (m *merger) rest(s *source) model.TimeRange {
+	if s.rows != nil {
+		return model.TimeRange{Min: s.rows.Times[s.lo], Max: s.rows.Times[s.hi-1]}
+	}
+	return m.front(s).span
+}
+
+// skip passes over the first unit of s.
+func (m *merger) skip(s *source) {
+	if m.descending {
+		s.units = s.units[:len(s.units)-1]
+	} else {
+		s.units = s.units[1:]
+	}
+}
+
 // drop forgets the units that have no rows left.
 func (m *merger) drop() {
 	for _, s := range m.sources {
@@ -200,10 +279,6 @@ func (m *merger) drop() {
 			continue
 		}
 		s.rows = nil
-		if m.descending {
-			s.units = s.units[:len(s.units)-1]
-		} else {
-			s.units = s.units[1:]
-		}
+		m.skip(s)
 	}
 }

@@ -21,7 +21,19 @@ type fileSource struct {
 	file    *shardFile
 	numbers []uint32 // fields to read
 	refs    []tsm.BlockRef
+	spans   []unit
 	block   tsm.Block
+
+	// fields are those of the request; set where summaries are asked for.
+	fields []summedField
+}
+
+// summedField is a field of a request: its number, the type that it is asked
+// for as, and whether the shard has it at all.
+type summedField struct {
+	number uint32
+	typ    model.FieldType
+	known  bool
 }
 
 // newFileSource reads those of numbers that the file has, which gives every
@@ -39,80 +51,192 @@ func newFileSource(f *shardFile, numbers []uint32) *fileSource {
 
 // open finds the blocks of a series.
 func (s *fileSource) open(id model.SeriesID, r model.TimeRange) (err error) {
-	s.units = s.units[:0]
+	s.spans = s.spans[:0]
+	s.units = nil
 	if s.refs, err = s.file.reader.Blocks(id, r, s.refs[:0]); err != nil {
 		return err
 	}
 	for i := range s.refs {
-		s.units = append(s.units, unit{span: s.refs[i].Range, at: i})
+		s.spans = append(s.spans, unit{span: s.refs[i].Range, at: i})
 	}
+	s.units = s.spans
 	return nil
 }
 
-func (s *fileSource) decodeBlock(at int) (*tsm.SeriesRows, error) {
-	if err := s.file.reader.ReadBlock(&s.refs[at], s.numbers, &s.block); err != nil {
+func (s *fileSource) decodeBlock(u unit) (*tsm.SeriesRows, error) {
+	if err := s.file.reader.ReadBlock(&s.refs[u.at], s.numbers, &s.block); err != nil {
 		return nil, err
 	}
 	return &s.block.SeriesRows, nil
 }
 
-// cacheSource reads the series of one measurement of a cache.
+// summarize fills in what the index of the file says of the fields of a block.
+func (s *fileSource) summarize(u unit, dst *cursor.Summary) (bool, error) {
+	ref := &s.refs[u.at]
+	dst.Range, dst.Rows, dst.Fields = ref.Range, ref.Rows, dst.Fields[:0]
+	for _, f := range s.fields {
+		st := cursor.Statistics{Type: f.typ}
+		if f.known {
+			page, ok, err := s.file.reader.PageStats(ref, f.number)
+			if err != nil || !ok || page.Count > 0 && page.Type != f.typ {
+				return false, err
+			}
+			if page.Count > 0 {
+				st = statisticsOf(&page)
+			}
+		}
+		dst.Fields = append(dst.Fields, st)
+	}
+	return true, nil
+}
+
+func statisticsOf(p *tsm.Stats) cursor.Statistics {
+	return cursor.Statistics{
+		Type: p.Type, Count: p.Count, FirstTime: p.FirstTime, LastTime: p.LastTime,
+		Floats: extentOf(p.Floats), Integers: extentOf(p.Integers), Unsigneds: extentOf(p.Unsigneds),
+		FirstBool: p.FirstBool, LastBool: p.LastBool, FirstString: p.FirstBytes, LastString: p.LastBytes,
+	}
+}
+
+func extentOf[T any](s tsm.Summary[T]) cursor.Extent[T] {
+	return cursor.Extent[T]{Min: s.Min, Max: s.Max, Sum: s.Sum, First: s.First, Last: s.Last}
+}
+
+// cacheSource reads the series of one measurement of a cache. The rows of the
+// series that come next are looked up together with those of the one asked for.
 type cacheSource struct {
 	source
 	cache *cache
 	table *cacheTable
 	limit uint32 // rows from here on are not visible
 
+	walk       chainWalk
+	descending bool
+	first      int // rows of a series that are wanted mostly; 0: all
+	chains     []chain
+	from       int    // index in the request of the series of the first chain
+	current    *chain // of the series at hand
+
 	numbers []uint32 // fields to read; nil for all
 	want    []bool   // by column of the table
 	found   []rowAt
+	spans   []unit
 	gather  gathered
 	out     tsm.SeriesRows
 	flags   [][]bool
 	texts   [][][]byte
+	locked  bool
 }
 
 func newCacheSource(c *cache, t *cacheTable, limit uint32, numbers []uint32) *cacheSource {
 	s := &cacheSource{cache: c, table: t, limit: limit, numbers: numbers}
-	s.decode = s.decodeRows
+	s.decode, s.later = s.decodeRows, s.lookUpRest
+	s.begin(allTimestamps, false, 0)
 	return s
 }
 
 // lock keeps writers of the table away while it is read. A frozen cache has none.
-func (s *cacheSource) lock() (unlock func()) {
-	if s.cache.frozen.Load() {
-		return func() {}
+func (s *cacheSource) lock() {
+	if !s.cache.frozen.Load() {
+		s.cache.mu.RLock()
+		s.locked = true
 	}
-	s.cache.mu.RLock()
-	return s.cache.mu.RUnlock
 }
 
-// open finds the rows of a series.
-func (s *cacheSource) open(id model.SeriesID, r model.TimeRange) {
-	defer s.lock()()
-	s.units = s.units[:0]
-	s.found = s.table.collect(uint32(id), s.limit, r, s.found)
-	for at := 0; at < len(s.found); {
-		end := unitEnd(s.found, at)
-		s.units = append(s.units, unit{span: model.TimeRange{Min: s.found[at].time, Max: s.found[end-1].time}, at: at})
-		at = end
+func (s *cacheSource) unlock() {
+	if s.locked {
+		s.locked = false
+		s.cache.mu.RUnlock()
 	}
+}
+
+// begin says how series will be read.
+func (s *cacheSource) begin(r model.TimeRange, descending bool, first int) {
+	s.walk = chainWalk{table: s.table, limit: s.limit, span: r}
+	s.descending, s.first = descending, first
+	if descending {
+		s.walk.most = first
+	}
+	s.chains, s.from = s.chains[:0], 0
+}
+
+// maxTogether bounds the rows of a series that are looked up ahead.
+const maxTogether = 2048
+
+// open finds the rows of series i of a request. Series are opened in order.
+func (s *cacheSource) open(series []model.SeriesID, i int) {
+	s.lock()
+	defer s.unlock()
+	if s.chains == nil || i >= s.from+len(s.chains) || i < s.from {
+		s.lookUp(series[i:min(i+chainGroup, len(series))])
+		s.from = i
+	}
+	s.current = &s.chains[i-s.from]
+	s.current.run(&s.walk)
+	s.current.settle()
+	s.found = s.current.rows
+	s.cut()
+}
+
+func (s *cacheSource) lookUp(series []model.SeriesID) {
+	s.chains = grown(s.chains, len(series))
+	for k, id := range series {
+		s.chains[k].begin(&s.walk, uint32(id))
+	}
+	runTogether(s.chains, &s.walk, maxTogether)
+}
+
+// cut makes units of the rows that were found.
+func (s *cacheSource) cut() {
+	s.spans = s.spans[:0]
+	if left := s.current.left(&s.walk); !left.Empty() {
+		s.spans = append(s.spans, unit{span: left, at: laterRows})
+	}
+	size := cacheUnitRows
+	if s.first > 0 && !s.descending {
+		size = min(s.first, size) // of the first unit
+	}
+	for at := 0; at < len(s.found); {
+		end := unitEnd(s.found, at, size)
+		s.spans = append(s.spans, s.unit(at, end))
+		at, size = end, cacheUnitRows
+	}
+	s.units = s.spans
+}
+
+func (s *cacheSource) unit(at, end int) unit {
+	return unit{span: model.TimeRange{Min: s.found[at].time, Max: s.found[end-1].time}, at: at, end: end}
+}
+
+// lookUpRest finds the rows that a walk after a few rows has left behind.
+func (s *cacheSource) lookUpRest() {
+	s.lock()
+	defer s.unlock()
+	w := s.walk
+	w.most = 0
+	s.current.rows = s.current.rows[:0]
+	s.current.ordered, s.current.last = true, math.MaxInt64
+	s.current.run(&w)
+	s.current.settle()
+	s.found = s.current.rows
+	s.cut()
 }
 
 // unitEnd returns the end of the unit that starts at row at. Rows of equal
 // timestamps are never torn apart.
-func unitEnd(rows []rowAt, at int) int {
-	end := min(at+cacheUnitRows, len(rows))
+func unitEnd(rows []rowAt, at, size int) int {
+	end := min(at+size, len(rows))
 	for end < len(rows) && rows[end].time == rows[end-1].time {
 		end++
 	}
 	return end
 }
 
-func (s *cacheSource) decodeRows(at int) (*tsm.SeriesRows, error) {
-	defer s.lock()()
+func (s *cacheSource) decodeRows(u unit) (*tsm.SeriesRows, error) {
+	s.lock()
+	defer s.unlock()
 	s.choose()
-	s.table.gather(s.found[at:unitEnd(s.found, at)], s.want, &s.gather)
+	s.table.gather(s.found[u.at:u.end], s.want, &s.gather)
 	s.fill()
 	return &s.out, nil
 }

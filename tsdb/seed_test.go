@@ -10,7 +10,7 @@ import (
 
 // newRand returns a source of random numbers and prints its seed; the
 // environment variable TIMBERLINE_SEED sets it.
-func newRand(t testing.TB) *rand.Rand {
+func newRand(t testing.TB) (*rand.Rand, uint64) {
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("TIMBERLINE_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -20,8 +20,5 @@ func newRand(t testing.TB) *rand.Rand {
 		seed = n
 	}
 	t.Logf("TIMBERLINE_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
+	return rand.New(rand.NewPCG(seed, 1)), seed
 }
-
-// envSet reports whether an environment variable asks for a longer run.
-func envSet(name string) bool { return os.Getenv(name) != "" }

@@ -36,6 +36,8 @@ type Store struct {
 	pool         *slab.Pool
 	cacheAccount *budget.Account
 	mergeAccount *budget.Account
+	indexMu      sync.Mutex // serialises chargeIndexes
+	indexAccount *budget.Account
 	counters     counters
 	replayed     ReplayMetrics
 
@@ -76,6 +78,7 @@ func Open(ctx context.Context, dir string, layout Layout, opt Options) (_ *Store
 		pool:         slab.NewPool(int(opt.CacheLimit / poolShare)),
 		cacheAccount: opt.Budget.Account("cache", 0),
 		mergeAccount: opt.Budget.Account("compaction", opt.CompactionMemory),
+		indexAccount: opt.Budget.Account("index", 0),
 		databases:    make(map[uint32]*database),
 		gone:         make(map[uint32]bool),
 		closing:      make(chan struct{}),
@@ -125,11 +128,14 @@ func (s *Store) openDatabases(ctx context.Context, layout Layout) error {
 }
 
 func (s *Store) start() {
+	s.chargeIndexes()
+	// Tickers are made here, so that time that passes once Open has returned
+	// counts even if a loop is scheduled late.
 	s.loops.Add(1)
-	go s.flushLoop()
+	go s.flushLoop(s.clock.NewTicker(flushTick))
 	for range max(s.opt.CompactionWorkers, 0) {
 		s.loops.Add(1)
-		go s.compactLoop()
+		go s.compactLoop(s.clock.NewTicker(s.opt.CompactionInterval))
 	}
 }
 
@@ -143,9 +149,10 @@ func (s *Store) Close() error {
 		close(s.closing)
 		s.stop()
 		s.loops.Wait()
-		err := s.flushAll(context.Background())
+		err := errors.Join(s.flushAll(context.Background()), s.checkpointClosing())
 		s.releaseLog()
 		s.closeErr = errors.Join(err, s.release())
+		s.indexAccount.Release(s.indexAccount.Used())
 	})
 	return s.closeErr
 }
@@ -276,9 +283,11 @@ func (s *Store) DropDatabase(id uint32) error {
 	delete(s.databases, id)
 	s.gone[id] = true
 	s.mu.Unlock()
+	db.makeMu.Lock() // a shard that is being made is in the list below
 	db.mu.Lock()
 	db.dropped = true
 	db.mu.Unlock()
+	db.makeMu.Unlock()
 	var errs []error
 	for _, sh := range db.list() {
 		if err := db.dropShard(sh.spec.ID); err != nil && !errors.Is(err, ErrShardNotFound) {

@@ -260,7 +260,7 @@ func TestWriteLargerThanTheCacheGetsIn(t *testing.T) {
 func TestReplayKeepsWithinTheCache(t *testing.T) {
 	mem := vfs.NewMem()
 	s := openTest(t, mem, testOptions(mem))
-	rng := newRand(t)
+	rng, _ := newRand(t)
 	want := memory{}
 	for range 40 {
 		points := randomPoints(rng, 500)
@@ -422,7 +422,7 @@ func TestLogIsLetGo(t *testing.T) {
 	opt := historyOptions(mem)
 	s := openTest(t, mem, opt)
 	defer s.Close()
-	rng := newRand(t)
+	rng, _ := newRand(t)
 	for range 60 {
 		mustWrite(t, s, randomPoints(rng, 60)...)
 	}
@@ -449,7 +449,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	want := make([]memory, 4)
 	var wg sync.WaitGroup
 	for w := range want {
-		rng := newRand(t)
+		rng, _ := newRand(t)
 		want[w] = memory{}
 		wg.Go(func() {
 			for ctx.Err() == nil {

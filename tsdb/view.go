@@ -127,7 +127,10 @@ func (sv *shardView) limit(c *cache, ct *cacheTable, durable uint64) uint32 {
 func (v *view) Range() model.TimeRange { return v.span }
 
 // Measurements returns the measurements that have series in the view.
-func (v *view) Measurements() ([]string, error) { return v.db.index.Measurements(v.present) }
+func (v *view) Measurements() ([]string, error) {
+	names, err := v.db.index.Measurements(v.present)
+	return names, v.db.ended(err)
+}
 
 // Fields returns the fields of a measurement over all shards.
 func (v *view) Fields(measurement string) ([]cursor.Field, error) {
@@ -148,7 +151,8 @@ func (v *view) Fields(measurement string) ([]cursor.Field, error) {
 }
 
 func (v *view) search(measurement string, filter *model.TagFilter) (*roaring.Bitmap, error) {
-	return v.db.index.Search(measurement, filter, v.present)
+	ids, err := v.db.index.Search(measurement, filter, v.present)
+	return ids, v.db.ended(err)
 }
 
 // TagKeys returns the tag keys of the series that filter selects.
@@ -157,7 +161,8 @@ func (v *view) TagKeys(measurement string, filter *model.TagFilter) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	return v.db.index.TagKeys(measurement, ids)
+	keys, err := v.db.index.TagKeys(measurement, ids)
+	return keys, v.db.ended(err)
 }
 
 // TagValues returns the values of a tag key among the series that filter
@@ -167,7 +172,8 @@ func (v *view) TagValues(measurement, key string, filter *model.TagFilter) ([]st
 	if err != nil {
 		return nil, err
 	}
-	return v.db.index.TagValues(measurement, key, ids)
+	values, err := v.db.index.TagValues(measurement, key, ids)
+	return values, v.db.ended(err)
 }
 
 // Series returns the series that filter selects, by tag set.
@@ -178,7 +184,7 @@ func (v *view) Series(measurement string, filter *model.TagFilter) (cursor.Serie
 	}
 	sorted, err := v.db.index.SortedSeries(ids)
 	if err != nil {
-		return nil, err
+		return nil, v.db.ended(err)
 	}
 	return &seriesSet{view: v, ids: sorted}, nil
 }

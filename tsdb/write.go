@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/timberlinedb/timberline/index"
 	"github.com/timberlinedb/timberline/model"
 )
 
@@ -33,11 +32,6 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 		return WriteResult{}, err
 	}
 	if err := d.resolve(b); err != nil {
-		if errors.Is(err, index.ErrClosed) { // dropped or closed since
-			if _, _, gone := s.find(db, shard); gone != nil {
-				err = gone
-			}
-		}
 		return WriteResult{}, err
 	}
 	res, err := sh.write(b)

@@ -186,7 +186,7 @@ func (s *server) ask(q string) (time.Duration, error) {
 	}
 	begin := time.Now()
 	resp, err := s.http.Get(s.url + "/query?" + url.Values{"db": {database}, "epoch": {"ns"}, "q": {q}}.Encode())
-	for tries := 0; err == nil && resp.StatusCode == http.StatusServiceUnavailable && tries < maxTries; tries++ {
+	for tries := 0; err == nil && resp.StatusCode == http.StatusServiceUnavailable && tries < 100*maxTries; tries++ {
 		resp.Body.Close()
 		time.Sleep(time.Millisecond)
 		resp, err = s.http.Get(s.url + "/query?" + url.Values{"db": {database}, "epoch": {"ns"}, "q": {q}}.Encode())

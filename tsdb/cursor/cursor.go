@@ -69,6 +69,17 @@ type Request struct {
 	Fields     []Field
 	Range      model.TimeRange
 	Descending bool // newest first
+
+	// First, if not 0, says that the reader will mostly be content with so many
+	// rows of each series. Storage may make its first batches that small; all rows
+	// come if they are asked for.
+	First int
+
+	// Offer, if set, is called by Next instead of returning rows that storage can
+	// sum up. When it answers Accept or Enough, these rows will not come. Storage
+	// need not offer anything. The summary is valid during the call, which must not
+	// use the cursor.
+	Offer func(*Summary) Reply
 }
 
 // Cursor walks the series of a request in their order and the rows of each in
@@ -76,7 +87,8 @@ type Request struct {
 // value; there is one row per timestamp.
 type Cursor interface {
 	// NextSeries moves to the next series of the request that has rows and
-	// returns its index in Request.Series; false at the end or after an error.
+	// returns its index in Request.Series; false at the end or after an error. All
+	// of the rows may yet go into summaries.
 	NextSeries() (index int, ok bool)
 	// Next returns the next rows of the current series, or nil when it has no
 	// more. The batch is valid until the next call of the cursor.

@@ -1,0 +1,109 @@
+package query
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+)
+
+// maxHeldCells bounds the cells of a group that are held to be added in order. Groups with more are added series by
+// series; the last digits of their sums may be others.
+const maxHeldCells = 1 << 16
+
+// releaseHeld adds the held cells as they come. The group has windows then, and holds no more cells.
+func (a *aggregateScan) releaseHeld() {
+	for i := range a.held {
+		a.add(&a.held[i])
+	}
+	a.held = a.held[:0]
+}
+
+// joinHeld adds the cells of a group in the order of InfluxDB: in each shard those of all series, as a merge by time
+// yields them, then those of the shards.
+func (a *aggregateScan) joinHeld() {
+	descending := !a.source.opt.ascending
+	slices.SortStableFunc(a.held, func(x, y cell) int { return cmp.Compare(x.shard, y.shard) })
+	var shards []cellRun
+	for _, cells := range splitCells(a.held, func(c *cell) int32 { return c.shard }) {
+		runs := splitCells(cells, func(c *cell) int32 { return c.series })
+		shards = append(shards, a.joinRuns(runs, descending))
+	}
+	for _, c := range a.joinRuns(shards, descending) {
+		a.joined = append(a.joined, joinedCell{cell: c, sum: weighted(&c)})
+	}
+	a.held = a.held[:0]
+}
+
+// cellRun is cells in order of their windows, each window once.
+type cellRun []cell
+
+// splitCells cuts cells where a key changes.
+func splitCells(cells []cell, key func(*cell) int32) []cellRun {
+	var runs []cellRun
+	for from := 0; from < len(cells); {
+		to := from + 1
+		for to < len(cells) && key(&cells[to]) == key(&cells[from]) {
+			to++
+		}
+		runs = append(runs, cells[from:to])
+		from = to
+	}
+	return runs
+}
+
+// joinRuns adds up the cells of every window.
+func (a *aggregateScan) joinRuns(runs []cellRun, descending bool) cellRun {
+	var out cellRun
+	var sum float64
+	settle := func() {
+		if c := len(out) - 1; c >= 0 && a.kind == aggregateMean {
+			out[c].val = floatValue(sum / float64(out[c].n))
+		}
+	}
+	h := &cellHeap{runs: runs, descending: descending}
+	heap.Init(h)
+	for h.Len() > 0 {
+		run := heap.Pop(h).(cellRun)
+		c := run[0]
+		if last := len(out) - 1; last < 0 || out[last].window != c.window {
+			settle()
+			sum = weighted(&c)
+			out = append(out, c)
+		} else {
+			sum += weighted(&c)
+			out[last].n += c.n
+			if a.kind == aggregateSum {
+				out[last].val = addValues(out[last].val, c.val)
+			}
+		}
+		if len(run) > 1 {
+			heap.Push(h, run[1:])
+		}
+	}
+	settle()
+	return out
+}
+
+// cellHeap orders runs by their next window. Equal ones come in the way of the standard library's heap.
+type cellHeap struct {
+	runs       []cellRun
+	descending bool
+}
+
+func (h *cellHeap) Len() int      { return len(h.runs) }
+func (h *cellHeap) Swap(i, j int) { h.runs[i], h.runs[j] = h.runs[j], h.runs[i] }
+func (h *cellHeap) Push(x any)    { h.runs = append(h.runs, x.(cellRun)) }
+
+func (h *cellHeap) Pop() any {
+	last := len(h.runs) - 1
+	run := h.runs[last]
+	h.runs = h.runs[:last]
+	return run
+}
+
+func (h *cellHeap) Less(i, j int) bool {
+	if h.descending {
+		i, j = j, i
+	}
+	return h.runs[i][0].window < h.runs[j][0].window
+}

@@ -1,0 +1,39 @@
+package tsdb
+
+import (
+	"errors"
+	"fmt"
+)
+
+// closeCheckpointSeries is the number of series without a checkpoint that are
+// worth one when the store is closed: reading them from the series log at the
+// next start would take longer.
+const closeCheckpointSeries = 1000
+
+// checkpointClosing writes the checkpoints of indexes that have grown since the
+// last one, so that the next start need not read their series one by one.
+func (s *Store) checkpointClosing() error {
+	var errs []error
+	for _, db := range s.list() {
+		if db.index.Metrics().DeltaSeries < closeCheckpointSeries {
+			continue
+		}
+		if err := db.index.Checkpoint(); err != nil {
+			errs = append(errs, fmt.Errorf("checkpoint of database %d: %w", db.id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// chargeIndexes brings the account of the indexes up to the memory that they
+// hold. What is mapped from files does not count: it goes when memory is short.
+func (s *Store) chargeIndexes() {
+	held := int64(0)
+	for _, db := range s.list() {
+		m := db.index.Metrics()
+		held += m.DeltaBytes + m.FingerprintBytes + m.PresenceBytes
+	}
+	s.indexMu.Lock()
+	defer s.indexMu.Unlock()
+	s.indexAccount.Force(held - s.indexAccount.Used())
+}
