@@ -2,10 +2,12 @@
 
 GO ?= go
 
-.PHONY: build test race lint fuzz bench cover crash-long clean
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: build test race lint fuzz bench bench-peers cover crash-long differential clean
 
 build: ## the binary, without cgo
-	CGO_ENABLED=0 $(GO) build -o timberline ./cmd/timberline
+	CGO_ENABLED=0 $(GO) build -ldflags '-X main.version=$(VERSION)' -o timberline ./cmd/timberline
 
 test: ## every suite, with its own set-up; closes with the totals
 	@$(GO) run ./test/run
@@ -26,6 +28,13 @@ fuzz: ## every fuzz target for FUZZTIME
 
 bench: ## every Go benchmark, once
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+PEERS ?= timberline,influxdb
+bench-peers: build ## the same load on Timberline and other servers, in turns
+	$(GO) run ./test/bench -peers $(PEERS) -workload sensor -series 100
+	$(GO) run ./test/bench -peers $(PEERS) -workload sensor -series 4000
+	$(GO) run ./test/bench -peers $(PEERS) -workload sensor -series 1000000
+	$(GO) run ./test/bench -peers $(PEERS) -workload cpu -series 4000 -rows 1000000
 
 cover: ## statement coverage by package
 	$(GO) test -coverprofile=coverage.out ./... && $(GO) tool cover -func=coverage.out | tail -n 1

@@ -33,6 +33,10 @@ type Options struct {
 	// NoAutoPolicy leaves a database without a policy unless the statement
 	// that creates it names one.
 	NoAutoPolicy bool
+
+	// PasswordCost is the bcrypt cost of new passwords; 0: 10, about a
+	// twentieth of a second for each.
+	PasswordCost int
 }
 
 // PolicySpec describes a policy to be made; nil members take their defaults.

@@ -13,7 +13,7 @@ import (
 
 func open(t *testing.T, dir string) *Catalog {
 	t.Helper()
-	c, err := Open(dir, Options{FS: vfs.OS()})
+	c, err := Open(dir, Options{FS: vfs.OS(), PasswordCost: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

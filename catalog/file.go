@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/timberlinedb/timberline/internal/vfs"
 )
 
@@ -30,6 +32,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func Open(dir string, opt Options) (*Catalog, error) {
 	if err := vfs.MkdirAll(opt.FS, dir); err != nil {
 		return nil, err
+	}
+	if opt.PasswordCost == 0 {
+		opt.PasswordCost = bcrypt.DefaultCost
 	}
 	c := &Catalog{opt: opt, path: filepath.Join(dir, fileName)}
 	s, err := load(opt.FS, c.path)

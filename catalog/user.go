@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -66,28 +67,27 @@ func (u *User) grant(database string) (int, bool) {
 	return slices.BinarySearchFunc(u.Grants, database, func(g Grant, name string) int { return strings.Compare(g.Database, name) })
 }
 
-// passwordCost is the cost of a password's hash: about a twentieth of a second.
-const passwordCost = bcrypt.DefaultCost
-
 // MaxPasswordBytes is the longest password; bcrypt takes no more into account.
 const MaxPasswordBytes = 72
 
 // hashPassword returns what is stored of a password.
-func hashPassword(password string) (string, error) {
+func (c *Catalog) hashPassword(password string) (string, error) {
 	if len(password) > MaxPasswordBytes {
 		return "", ErrPasswordTooLong
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), passwordCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), c.opt.PasswordCost)
 	return string(hash), err
 }
 
 // nobodyHash has the form and the cost of a password's hash, and is that of no password that anybody knows.
-const nobodyHash = "$2a$10$7EqJtq98hPqEX7fNZaFWoOyGMBtxMQ5iZeqmFL4lQFfbMlqJxPsUu"
+func (c *Catalog) nobodyHash() string {
+	return fmt.Sprintf("$2a$%02d$7EqJtq98hPqEX7fNZaFWoOyGMBtxMQ5iZeqmFL4lQFfbMlqJxPsUu", c.opt.PasswordCost)
+}
 
 // CheckPassword reports whether a password is the user's. It takes its time for everybody, also for nobody (nil), so
 // that the time does not tell which users there are.
-func (u *User) CheckPassword(password string) bool {
-	hash := nobodyHash
+func (c *Catalog) CheckPassword(u *User, password string) bool {
+	hash := c.nobodyHash()
 	if u != nil {
 		hash = u.Hash
 	}

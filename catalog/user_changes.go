@@ -14,12 +14,12 @@ func (c *Catalog) CreateUser(name, password string, admin bool) error {
 		return ErrUserNameRequired
 	}
 	if u := c.Snapshot().User(name); u != nil {
-		if u.Admin != admin || !u.CheckPassword(password) {
+		if u.Admin != admin || !c.CheckPassword(u, password) {
 			return ErrUserExists
 		}
 		return nil
 	}
-	hash, err := hashPassword(password) // before the lock: it takes long
+	hash, err := c.hashPassword(password) // before the lock: it takes long
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (c *Catalog) SetPassword(name, password string) error {
 	if c.Snapshot().User(name) == nil {
 		return ErrUserNotFound
 	}
-	hash, err := hashPassword(password)
+	hash, err := c.hashPassword(password)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/timberlinedb/timberline/influxql"
+	"github.com/timberlinedb/timberline/internal/vfs"
 )
 
 func TestUsers(t *testing.T) {
@@ -48,7 +49,7 @@ func TestUsers(t *testing.T) {
 		if len(s.Users) != 2 || s.Users[0].Name != "a b" || !s.User("a b").Admin || s.User("b").Admin || !s.HasAdmin() {
 			t.Errorf("users are %v", s.Users)
 		}
-		if !s.User("b").CheckPassword("new") || s.User("b").CheckPassword("x") || !s.User("a b").CheckPassword("") || s.User("z").CheckPassword("new") {
+		if !c.CheckPassword(s.User("b"), "new") || c.CheckPassword(s.User("b"), "x") || !c.CheckPassword(s.User("a b"), "") || c.CheckPassword(s.User("z"), "new") {
 			t.Error("passwords are not what was set")
 		}
 	}
@@ -126,13 +127,17 @@ func TestGrants(t *testing.T) {
 
 // TestNobodyTakesAsLong checks that the answer about a user that does not exist costs the same work.
 func TestNobodyTakesAsLong(t *testing.T) {
-	if err := bcrypt.CompareHashAndPassword([]byte(nobodyHash), []byte("p")); err != bcrypt.ErrMismatchedHashAndPassword {
+	c, err := Open(t.TempDir(), Options{FS: vfs.OS(), PasswordCost: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := []byte(c.nobodyHash())
+	if err := bcrypt.CompareHashAndPassword(nobody, []byte("p")); err != bcrypt.ErrMismatchedHashAndPassword {
 		t.Errorf("the hash of nobody is refused: %v", err)
 	}
-	if cost, err := bcrypt.Cost([]byte(nobodyHash)); err != nil || cost != passwordCost {
-		t.Errorf("its cost is %d, %v, want %d", cost, err, passwordCost)
+	if cost, err := bcrypt.Cost(nobody); err != nil || cost != 8 {
+		t.Errorf("its cost is %d, %v, want 8", cost, err)
 	}
-	c := open(t, t.TempDir())
 	if err := c.CreateUser("u", "p", false); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +146,7 @@ func TestNobodyTakesAsLong(t *testing.T) {
 		best := time.Hour
 		for range 5 {
 			start := time.Now()
-			u.CheckPassword("wrong")
+			c.CheckPassword(u, "wrong")
 			best = min(best, time.Since(start))
 		}
 		return best
@@ -168,7 +173,7 @@ func TestCreateUserAtTheSameTime(t *testing.T) {
 	n := 0
 	made.Range(func(i, _ any) bool {
 		n++
-		return c.Snapshot().User("u").CheckPassword(fmt.Sprint(i))
+		return c.CheckPassword(c.Snapshot().User("u"), fmt.Sprint(i))
 	})
 	if n != 1 {
 		t.Errorf("%d of them made the user", n)
@@ -280,5 +285,16 @@ func TestFileWithImpossibleUsers(t *testing.T) {
 		if _, err := decode(frame([]byte(payload))); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: %v, want corrupt", payload, err)
 		}
+	}
+}
+
+func TestPasswordCost(t *testing.T) {
+	c, err := Open(t.TempDir(), Options{FS: vfs.OS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := c.hashPassword("p")
+	if cost, costErr := bcrypt.Cost([]byte(hash)); err != nil || costErr != nil || cost != 10 {
+		t.Errorf("%s, %v: cost %d, %v, want 10", hash, err, cost, costErr)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/timberlinedb/timberline/influxql"
+	"github.com/timberlinedb/timberline/query"
 )
 
 // redacted stands for a secret in the log.
@@ -33,7 +33,7 @@ func redactURL(r *http.Request) string {
 	}
 	secret := false
 	for i, text := range q["q"] {
-		q["q"][i] = influxql.Sanitize(text)
+		q["q"][i] = query.Shown(text)
 		secret = secret || strings.Contains(strings.ToLower(text), "password")
 	}
 	if q.Has("params") && secret {

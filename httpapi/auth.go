@@ -58,6 +58,9 @@ func (a *Auth) asks(p Permission) bool {
 type Users interface {
 	// Snapshot returns what is known of them now.
 	Snapshot() *catalog.Snapshot
+	// CheckPassword reports whether a password is that of u. It takes as long
+	// when u is nil.
+	CheckPassword(u *catalog.User, password string) bool
 }
 
 // doorman finds out who sends a request.
@@ -104,7 +107,7 @@ func (d *doorman) identify(r *http.Request, users Users, now time.Time) (*catalo
 	if u != nil && d.logins.knows(u, c.name, c.password) {
 		return u, nil
 	}
-	return d.login(r.Context(), u, c, clientAddress(r))
+	return d.login(r, users, u, c)
 }
 
 func (d *doorman) bearer(token string, snap *catalog.Snapshot, now time.Time) (*catalog.User, *failure) {
@@ -123,14 +126,15 @@ func (d *doorman) bearer(token string, snap *catalog.Snapshot, now time.Time) (*
 }
 
 // login checks a password; u is nil when no user has the name, which takes as long.
-func (d *doorman) login(ctx context.Context, u *catalog.User, c credentials, address string) (*catalog.User, *failure) {
+func (d *doorman) login(r *http.Request, users Users, u *catalog.User, c credentials) (*catalog.User, *failure) {
+	address := clientAddress(r)
 	if f := d.mustWait(address, c.name); f != nil {
 		return nil, f
 	}
 	select {
 	case d.hashing <- struct{}{}:
 		defer func() { <-d.hashing }()
-	case <-ctx.Done():
+	case <-r.Context().Done():
 		return nil, &failure{status: http.StatusServiceUnavailable, text: "the login was not checked in time", retry: true}
 	}
 	// Others may have tried the same while this one waited.
@@ -140,7 +144,7 @@ func (d *doorman) login(ctx context.Context, u *catalog.User, c credentials, add
 	if u != nil && d.logins.knows(u, c.name, c.password) {
 		return u, nil
 	}
-	if !u.CheckPassword(c.password) {
+	if !users.CheckPassword(u, c.password) {
 		d.throttle.failed(address, c.name)
 		return nil, unauthorized("authorization failed")
 	}

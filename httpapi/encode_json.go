@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -178,6 +179,13 @@ func (e *jsonEncoder) rows(s *query.Series) error {
 			e.inRows = true
 		}
 		e.out.buf = e.cells.appendRow(e.out.buf, s, row)
+		if err := e.cells.unsupported(); err != nil {
+			if e.out.sent == 0 { // nothing but the error is answered
+				e.out.buf = e.out.buf[:0]
+				e.begun, e.open = false, false
+			}
+			return err
+		}
 		if e.out.full() {
 			if err := e.spillFull(); err != nil {
 				return err
@@ -237,6 +245,7 @@ type jsonChunkEncoder struct {
 }
 
 func (e *jsonChunkEncoder) encode(r *query.Result) error {
+	begin, sent := len(e.out.buf), e.out.sent
 	e.out.buf = appendStatementID(append(e.out.buf, `{"results":[`...), r.StatementID)
 	for i, s := range r.Series {
 		if i == 0 {
@@ -259,6 +268,12 @@ func (e *jsonChunkEncoder) encode(r *query.Result) error {
 		e.out.buf = appendErrorMember(e.out.buf, r.Err)
 	}
 	e.out.buf = append(e.out.buf, "}]}\n"...)
+	if err := e.cells.unsupported(); err != nil {
+		if e.out.sent == sent { // the error takes the place of the piece
+			e.out.buf = e.out.buf[:begin]
+		}
+		return err
+	}
 	return e.send()
 }
 
@@ -300,8 +315,31 @@ func (e *jsonChunkEncoder) end(err error) error {
 
 // jsonCells prints values.
 type jsonCells struct {
-	form timeForm
-	date dateText
+	form     timeForm
+	date     dateText
+	infinite float64 // the last infinity that was to be printed, as null; 0: none was
+}
+
+// unsupportedValueError says that JSON has no word for an infinite number, in the text of InfluxDB 1.x.
+type unsupportedValueError struct{ value float64 }
+
+func (e *unsupportedValueError) Error() string {
+	return "json: unsupported value: " + strconv.FormatFloat(e.value, 'g', -1, 64)
+}
+
+// unsupported returns an error once an infinite number was to be printed.
+func (c *jsonCells) unsupported() error {
+	if c.infinite == 0 {
+		return nil
+	}
+	return &unsupportedValueError{c.infinite}
+}
+
+func (c *jsonCells) appendFloat(dst []byte, f float64) []byte {
+	if math.IsInf(f, 0) {
+		c.infinite = f
+	}
+	return appendFloat(dst, f)
 }
 
 // appendRow appends one row of a series as an array.
@@ -320,7 +358,7 @@ func (c *jsonCells) appendRow(dst []byte, s *query.Series, row int) []byte {
 		case query.TimeColumn:
 			dst = c.appendTime(dst, col.Integers[row], s.Location)
 		case query.FloatColumn:
-			dst = appendFloat(dst, col.Floats[row])
+			dst = c.appendFloat(dst, col.Floats[row])
 		case query.IntegerColumn:
 			dst = strconv.AppendInt(dst, col.Integers[row], 10)
 		case query.UnsignedColumn:
@@ -358,7 +396,7 @@ func (c *jsonCells) appendTime(dst []byte, t int64, zone *time.Location) []byte 
 func (c *jsonCells) appendAny(dst []byte, v any, first bool) []byte {
 	switch v := v.(type) {
 	case float64:
-		return appendFloat(dst, v)
+		return c.appendFloat(dst, v)
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case uint64:

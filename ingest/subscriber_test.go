@@ -358,8 +358,8 @@ func TestWritesAreSentOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	bodies := []string{
-		fmt.Sprintf("m,h=a f=2 %d\nm,h=b f=3 %d", now, now),        // a series that is known, and one that is not
-		"m,h=a f=4",                                                // the time of now
+		fmt.Sprintf("m,h=a f=2 %d\nm,h=b f=3 %d", now, now), // a series that is known, and one that is not
+		"m,h=a f=4", // the time of now
 		fmt.Sprintf("m,h=a f=5i %d\nbroken\nm,h=a f=6 5", now),     // another type, no point, too late
 		fmt.Sprintf("m,h=a,time=x f=7 %d\nm,h=a time=1 %d", 1, 10), // names that are refused here
 	}

@@ -6,35 +6,39 @@ import (
 	"slices"
 )
 
-// maxHeldCells bounds the cells of a group that are held to be added in order. Groups with more are added series by
-// series; the last digits of their sums may be others.
+// maxHeldCells bounds the cells that are held to be added in order. When there are more, they are added series by series;
+// the last digits of sums may be others then.
 const maxHeldCells = 1 << 16
 
-// releaseHeld adds the held cells as they come. The group has windows then, and holds no more cells.
-func (a *aggregateScan) releaseHeld() {
+// releaseHeld adds the held cells as they came. No more are held.
+func (a *scanCall) releaseHeld() {
+	a.released = true
 	for i := range a.held {
-		a.add(&a.held[i])
+		a.put(&a.held[i])
 	}
-	a.held = a.held[:0]
+	a.held = nil
 }
 
-// joinHeld adds the cells of a group in the order of InfluxDB: in each shard those of all series, as a merge by time
-// yields them, then those of the shards.
-func (a *aggregateScan) joinHeld() {
-	descending := !a.source.opt.ascending
+// joinHeld adds the held cells in the order of InfluxDB: in each shard, group by group, those of all series as a merge by
+// time yields them, then those of the shards.
+func (a *scanCall) joinHeld() {
 	slices.SortStableFunc(a.held, func(x, y cell) int { return cmp.Compare(x.shard, y.shard) })
 	var shards []cellRun
 	for _, cells := range splitCells(a.held, func(c *cell) int32 { return c.shard }) {
-		runs := splitCells(cells, func(c *cell) int32 { return c.series })
-		shards = append(shards, a.joinRuns(runs, descending))
+		var shard cellRun
+		for _, group := range splitCells(cells, func(c *cell) int32 { return c.group }) {
+			shard = append(shard, a.joinRuns(splitCells(group, func(c *cell) int32 { return c.series }))...)
+		}
+		shards = append(shards, shard)
 	}
-	for _, c := range a.joinRuns(shards, descending) {
-		a.joined = append(a.joined, joinedCell{cell: c, sum: weighted(&c)})
+	cells := a.joinRuns(shards)
+	for i := range cells {
+		a.put(&cells[i])
 	}
-	a.held = a.held[:0]
+	a.held = nil
 }
 
-// cellRun is cells in order of their windows, each window once.
+// cellRun is cells in order of their groups and windows, each window once.
 type cellRun []cell
 
 // splitCells cuts cells where a key changes.
@@ -52,7 +56,7 @@ func splitCells(cells []cell, key func(*cell) int32) []cellRun {
 }
 
 // joinRuns adds up the cells of every window.
-func (a *aggregateScan) joinRuns(runs []cellRun, descending bool) cellRun {
+func (a *scanCall) joinRuns(runs []cellRun) cellRun {
 	var out cellRun
 	var sum float64
 	settle := func() {
@@ -60,12 +64,12 @@ func (a *aggregateScan) joinRuns(runs []cellRun, descending bool) cellRun {
 			out[c].val = floatValue(sum / float64(out[c].n))
 		}
 	}
-	h := &cellHeap{runs: runs, descending: descending}
+	h := &cellHeap{runs: runs, descending: !a.scan.source.opt.ascending}
 	heap.Init(h)
 	for h.Len() > 0 {
 		run := heap.Pop(h).(cellRun)
 		c := run[0]
-		if last := len(out) - 1; last < 0 || out[last].window != c.window {
+		if last := len(out) - 1; last < 0 || out[last].window != c.window || out[last].group != c.group {
 			settle()
 			sum = weighted(&c)
 			out = append(out, c)
@@ -84,7 +88,7 @@ func (a *aggregateScan) joinRuns(runs []cellRun, descending bool) cellRun {
 	return out
 }
 
-// cellHeap orders runs by their next window. Equal ones come in the way of the standard library's heap.
+// cellHeap orders runs by the group and window of their next cell. Equal ones come in the way of the standard library's heap.
 type cellHeap struct {
 	runs       []cellRun
 	descending bool
@@ -102,8 +106,12 @@ func (h *cellHeap) Pop() any {
 }
 
 func (h *cellHeap) Less(i, j int) bool {
-	if h.descending {
-		i, j = j, i
+	x, y := &h.runs[i][0], &h.runs[j][0]
+	if x.group != y.group {
+		return x.group < y.group
 	}
-	return h.runs[i][0].window < h.runs[j][0].window
+	if h.descending {
+		x, y = y, x
+	}
+	return x.window < y.window
 }

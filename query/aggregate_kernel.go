@@ -45,20 +45,29 @@ type cell struct {
 type columnAggregator interface {
 	// run takes the rows of a batch that are set in keep. With all set, keep has every bit.
 	run(b *cursor.Batch, keep []uint64, all bool)
+	// suffices reports whether statistics of rows, which lie in one window, can stand for the rows that come next.
+	suffices(s *cursor.Statistics, span model.TimeRange) bool
+	// add takes such statistics instead of their rows.
+	add(s *cursor.Statistics, span model.TimeRange)
 	// flush appends the cells of the series that is done and starts the next.
 	flush(dst []cell) []cell
+	// setConstants says what the values of tags among the other names are for the next series.
+	setConstants(values []value)
+	// cutAt makes cells end at the edges of shards.
+	cutAt(spans shardSpans)
 }
 
-// newColumnAggregator returns the aggregator for a type of column, nil when the function cannot take it.
-func newColumnAggregator(kind aggregateKind, typ model.FieldType, w *windows, ascending bool, l *rowLayout) columnAggregator {
-	base := cellRunner{kind: kind, windows: w, ascending: ascending, layout: l}
+// newColumnAggregator returns the aggregator for a type of column, nil when the function cannot take it. With untimed
+// set, nobody will look at the times of lowest and highest rows.
+func newColumnAggregator(kind aggregateKind, typ model.FieldType, w *windows, ascending bool, l *rowLayout, untimed bool) columnAggregator {
+	base := cellRunner{kind: kind, windows: w, ascending: ascending, layout: l, untimed: untimed}
 	switch typ {
 	case model.Float:
-		return &numberAggregator[float64]{cellRunner: base, column: floatsOf, wrap: floatValue}
+		return &numberAggregator[float64]{cellRunner: base, column: floatsOf, wrap: floatValue, extent: floatExtent}
 	case model.Integer:
-		return &numberAggregator[int64]{cellRunner: base, column: integersOf, wrap: integerValue}
+		return &numberAggregator[int64]{cellRunner: base, column: integersOf, wrap: integerValue, extent: integerExtent}
 	case model.Unsigned:
-		return &numberAggregator[uint64]{cellRunner: base, column: unsignedsOf, wrap: unsignedValue}
+		return &numberAggregator[uint64]{cellRunner: base, column: unsignedsOf, wrap: unsignedValue, extent: unsignedExtent}
 	}
 	switch kind {
 	case aggregateCount, aggregateFirst, aggregateLast:
@@ -76,6 +85,7 @@ type cellRunner struct {
 	kind      aggregateKind
 	windows   *windows
 	ascending bool
+	untimed   bool
 	layout    *rowLayout
 
 	shards shardSpans // at whose edges cells end; nil: at none
@@ -91,15 +101,7 @@ type cellRunner struct {
 // runEnd returns how many of the times, from the first on, lie in the window of the first, which becomes the window at
 // hand. It reports whether that is a new window.
 func (r *cellRunner) runEnd(times []int64) (n int, fresh bool) {
-	if t := times[0]; !r.open || t < r.start || t >= r.end {
-		r.start, r.end = r.windows.of(t)
-		r.window = r.start
-		if r.shards != nil {
-			shard, from, end := r.shards.around(t)
-			r.shard, r.start, r.end = shard, max(r.start, from), min(r.end, end)
-		}
-		r.open, fresh = true, true
-	}
+	fresh = r.enter(times[0])
 	last := times[len(times)-1]
 	if r.start <= last && last < r.end {
 		return len(times), fresh
@@ -122,6 +124,9 @@ func (r *cellRunner) runEnd(times []int64) (n int, fresh bool) {
 	}
 	return hi, fresh
 }
+
+func (r *cellRunner) setConstants(values []value) { r.constants = values }
+func (r *cellRunner) cutAt(spans shardSpans)      { r.shards = spans }
 
 func (r *cellRunner) inWindow(t int64) bool { return r.start <= t && t < r.end }
 
@@ -158,6 +163,7 @@ type numberAggregator[T number] struct {
 	cellRunner
 	column func(*cursor.Column) []T
 	wrap   func(T) value
+	extent func(*cursor.Statistics) *cursor.Extent[T]
 
 	sum        T // of the cell at hand, and for pickers the picked value
 	most       T
@@ -343,6 +349,20 @@ func (a *valueAggregator) pick(c *cell, b *cursor.Batch, from, to int) {
 		c.time, c.val = p.time, p.val
 		c.aux = a.auxAt(b, int(a.rows[i]))
 	}
+}
+
+// betterCell is better for cells.
+func (k aggregateKind) betterCell(c, best *cell) bool {
+	switch k {
+	case aggregateMin, aggregateMax:
+		if c.val.equal(best.val) {
+			return c.time < best.time
+		}
+		return c.val.less(best.val) == (k == aggregateMin)
+	case aggregateFirst:
+		return c.time < best.time || c.time == best.time && best.val.less(c.val)
+	}
+	return c.time > best.time || c.time == best.time && best.val.less(c.val)
 }
 
 // better reports whether a selector prefers p to best.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"math/bits"
 	"slices"
-	"sort"
 	"sync"
 
 	"github.com/timberlinedb/timberline/influxql"
@@ -14,16 +13,16 @@ import (
 	"github.com/timberlinedb/timberline/tsdb/cursor"
 )
 
-// aggregateScan computes a function over the series of a source straight from the columns. The series, in order of the
+// aggregateScan computes functions over the series of a source straight from the columns. The series, in order of the
 // answer, are cut into units that run on several goroutines; each yields the cells of its series, and the cells are
 // joined in the order of the series, whatever the units did in which order. That keeps sums of floats the same from
-// run to run.
+// run to run. The calls of a statement over the same rows share one scan, which reads all their fields together; each
+// has its own iterator over its results.
 type aggregateScan struct {
 	source *source
-	layout *rowLayout
-	kind   aggregateKind
-	typ    model.FieldType
-	early  bool // the first or last row of each series is enough
+	fields []cursor.Field // what the cursors are asked for
+	calls  []*scanCall
+	edge   aggregateKind // of scans for which the first or last row of each series is enough
 
 	units   [][2]int // ranges of source.series
 	started int
@@ -31,22 +30,39 @@ type aggregateScan struct {
 	cancel  context.CancelFunc
 	ctx     context.Context
 	running sync.WaitGroup
+	closed  int // calls that are closed
+	done    bool
+	err     error
+}
 
-	group   int    // whose cells are being joined
-	inOrder bool   // the order of additions shows: cells are held and added as heldCells tells
-	held    []cell // of the group
+// scanCall is one function of a scan. It joins the cells that the units found for it.
+type scanCall struct {
+	scan     *aggregateScan
+	place    int // among the calls
+	layout   *rowLayout
+	kind     aggregateKind
+	typ      model.FieldType
+	untimed  bool // the times of picked rows are not looked at
+	finished bool // nobody reads on
+
+	inOrder  bool   // the order of additions shows: cells are held and added as joinHeld tells
+	held     []cell // of all groups
+	released bool   // there were too many of them
+
+	group   int // whose cells are being joined
 	joined  []joinedCell
+	near    int    // where the last cell was joined
 	heads   []cell // of the group, when one row of each series is enough to know
 	byStart map[int64]int
 	outer   []*point // of the outer group at hand, when it has several tagsets
 	ready   []*point
 	next0   int
-	done    bool
+	slab    slab
 }
 
-// unitResult is what one unit of work found.
+// unitResult is what one unit of work found for each call.
 type unitResult struct {
-	cells []cell
+	cells [][]cell
 	err   error
 }
 
@@ -56,28 +72,53 @@ type joinedCell struct {
 	sum float64 // of weighted means
 }
 
-// newAggregateScan returns an iterator over the results of the call in the options, nil when the function is not
-// computed from columns.
-func newAggregateScan(s *source, call *influxql.Call) (iterator, error) {
+// newAggregateScan returns an iterator over the results of a call, nil when the source has nothing to offer. A scan among those given that reads the same rows and has not begun computes it too; otherwise
+// a new one is returned.
+func newAggregateScan(s *source, call *influxql.Call, untimed bool, scans []*aggregateScan) (iterator, *aggregateScan, error) {
 	kind := aggregateKinds[call.Name]
 	ref, ok := call.Args[0].(*influxql.VarRef)
 	if kind == aggregateNone || !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
-	layout, ok := newRowLayout(s, ref)
+	edge := aggregateNone
+	if s.opt.interval == 0 && (kind == aggregateFirst || kind == aggregateLast) {
+		edge = kind
+	}
+	var a *aggregateScan
+	for _, other := range scans {
+		if other.source == s && other.edge == edge && other.started == 0 && !other.done {
+			a = other
+		}
+	}
+	var layout *rowLayout
+	if a != nil {
+		layout, ok = a.calls[0].layout.withMain(s, ref, a.fields)
+	} else {
+		layout, ok = newRowLayout(s, ref)
+	}
 	if !ok {
-		return emptyIterator{}, nil
+		return nil, nil, nil
+	}
+	if offered, err := s.offers(layout.fields[layout.main]); err != nil || !offered {
+		return nil, nil, err
 	}
 	typ := layout.fields[layout.main].Type
-	if newColumnAggregator(kind, typ, &s.opt.windows, s.opt.ascending, layout) == nil {
-		return nil, errCallType(call.Name, typ)
+	if newColumnAggregator(kind, typ, &s.opt.windows, s.opt.ascending, layout, untimed) == nil {
+		return nil, nil, errCallType(call.Name, typ, bareInput)
 	}
-	a := &aggregateScan{source: s, layout: layout, kind: kind, typ: typ, byStart: make(map[int64]int)}
-	a.inOrder = kind == aggregateMean || kind == aggregateSum && typ == model.Float
-	a.early = s.opt.interval == 0 && (kind == aggregateFirst || kind == aggregateLast)
-	a.ctx, a.cancel = context.WithCancel(s.run.ctx)
-	a.units = cutUnits(len(s.series), s.run.engine.opt.Workers)
-	return a, nil
+	fresh := a == nil
+	if fresh {
+		a = &aggregateScan{source: s, edge: edge}
+		a.ctx, a.cancel = context.WithCancel(s.run.ctx)
+		a.units = cutUnits(len(s.series), s.run.engine.opt.Workers)
+	}
+	c := &scanCall{scan: a, place: len(a.calls), layout: layout, kind: kind, typ: typ, untimed: untimed}
+	c.inOrder = kind == aggregateMean || kind == aggregateSum && typ == model.Float
+	a.calls, a.fields = append(a.calls, c), layout.fields
+	if fresh {
+		return c, a, nil
+	}
+	return c, nil, nil
 }
 
 // Bounds on the number of series in a unit of work.
@@ -96,24 +137,36 @@ func cutUnits(n, workers int) [][2]int {
 	return units
 }
 
-func (a *aggregateScan) close() {
+func (c *scanCall) close() {
+	if c.finished {
+		return
+	}
+	c.finished = true
+	c.ready, c.outer, c.joined, c.heads = nil, nil, nil, nil
+	a := c.scan
+	if a.closed++; a.closed < len(a.calls) {
+		return
+	}
 	a.cancel()
 	a.running.Wait()
 	a.done, a.flying = true, nil
 }
 
-func (a *aggregateScan) next() (*point, error) {
-	for a.next0 == len(a.ready) {
-		a.ready, a.next0 = a.ready[:0], 0
-		if a.done {
+func (c *scanCall) next() (*point, error) {
+	for c.next0 == len(c.ready) {
+		c.ready, c.next0 = c.ready[:0], 0
+		if c.scan.err != nil {
+			return nil, c.scan.err
+		}
+		if c.scan.done {
 			return nil, nil
 		}
-		if err := a.takeUnit(); err != nil {
-			return nil, err
+		if c.scan.err = c.scan.takeUnit(); c.scan.err != nil {
+			return nil, c.scan.err
 		}
 	}
-	p := a.ready[a.next0]
-	a.next0++
+	p := c.ready[c.next0]
+	c.next0++
 	return p, nil
 }
 
@@ -122,8 +175,13 @@ func (a *aggregateScan) takeUnit() error {
 	a.launch()
 	if len(a.flying) == 0 {
 		a.done = true
-		a.finishGroup()
-		a.finishOuter()
+		for _, c := range a.calls {
+			if len(c.held) > 0 {
+				c.joinHeld()
+			}
+			c.finishGroup()
+			c.finishOuter()
+		}
 		return nil
 	}
 	res := <-a.flying[0]
@@ -132,18 +190,38 @@ func (a *aggregateScan) takeUnit() error {
 		return res.err
 	}
 	a.launch()
-	for i := range res.cells {
-		c := &res.cells[i]
-		if int(c.group) != a.group {
-			a.finishGroup()
-			if a.source.groups[c.group].outer.id != a.source.groups[a.group].outer.id {
-				a.finishOuter()
-			}
-			a.group = int(c.group)
+	for k, c := range a.calls {
+		if !c.finished {
+			c.take(res.cells[k])
 		}
-		a.join(c)
 	}
 	return nil
+}
+
+// take joins the cells of a unit.
+func (c *scanCall) take(cells []cell) {
+	if c.inOrder && !c.released {
+		if c.held = append(c.held, cells...); len(c.held) > maxHeldCells {
+			c.releaseHeld()
+		}
+		return
+	}
+	for i := range cells {
+		c.put(&cells[i])
+	}
+}
+
+// put joins a cell to those of its group. When it is the first of its group, the group before is complete.
+func (c *scanCall) put(found *cell) {
+	if int(found.group) != c.group {
+		c.finishGroup()
+		groups := c.scan.source.groups
+		if groups[found.group].outer.id != groups[c.group].outer.id {
+			c.finishOuter()
+		}
+		c.group = int(found.group)
+	}
+	c.join(found)
 }
 
 // launch keeps as many units running as there are workers.
@@ -167,107 +245,19 @@ func (a *aggregateScan) launch() {
 
 // runUnit computes the cells of a range of series.
 func (a *aggregateScan) runUnit(unit [2]int) unitResult {
-	s := a.source
-	series := s.series[unit[0]:unit[1]]
-	ids := make([]model.SeriesID, len(series))
-	for i := range series {
-		ids[i] = series[i].id
+	u := newUnitRun(a, unit)
+	err := u.run()
+	found := int64(0)
+	for _, cells := range u.cells {
+		found += int64(len(cells))
 	}
-	ascending := s.opt.ascending
-	if a.early {
-		ascending = a.kind == aggregateFirst
+	if err == nil {
+		err = a.source.run.memory.reserve(found * cellBytes)
 	}
-	cur, err := s.view.view.Read(a.ctx, cursor.Request{
-		Measurement: s.measurement, Series: ids, Fields: a.layout.fields,
-		Range: model.TimeRange{Min: s.opt.start, Max: s.opt.end}, Descending: !ascending,
-	})
-	if err != nil {
-		return unitResult{err: err}
-	}
-	defer cur.Close()
-	u := unitRun{scan: a, cur: cur}
-	u.base, u.agg = a.aggregator(ascending)
-	if a.inOrder && len(s.view.shards) > 1 {
-		u.base.shards = s.view.shards
-	}
-	group := sort.Search(len(s.groups), func(g int) bool { return s.groups[g].last > unit[0] })
-	for {
-		i, ok := cur.NextSeries()
-		if !ok {
-			break
-		}
-		for s.groups[group].last <= unit[0]+i {
-			group++
-		}
-		if err := u.series(&series[i], int32(group), int32(unit[0]+i)); err != nil {
-			return unitResult{err: err}
-		}
-	}
-	if err := cur.Err(); err != nil {
-		return unitResult{err: err}
-	}
-	return unitResult{cells: u.cells, err: s.run.memory.reserve(int64(len(u.cells)) * cellBytes)}
+	return unitResult{cells: u.cells, err: err}
 }
 
 const cellBytes = 128
-
-// aggregator returns a fresh aggregator with the part of it that knows the tags of the series.
-func (a *aggregateScan) aggregator(ascending bool) (*cellRunner, columnAggregator) {
-	agg := newColumnAggregator(a.kind, a.typ, &a.source.opt.windows, ascending, a.layout)
-	switch agg := agg.(type) {
-	case *numberAggregator[float64]:
-		return &agg.cellRunner, agg
-	case *numberAggregator[int64]:
-		return &agg.cellRunner, agg
-	case *numberAggregator[uint64]:
-		return &agg.cellRunner, agg
-	case *valueAggregator:
-		return &agg.cellRunner, agg
-	}
-	return nil, nil
-}
-
-// unitRun is the state of one unit of work.
-type unitRun struct {
-	scan  *aggregateScan
-	cur   cursor.Cursor
-	base  *cellRunner
-	agg   columnAggregator
-	keep  []uint64
-	cells []cell
-}
-
-// series computes the cells of the series the cursor stands at.
-func (u *unitRun) series(series *sourceSeries, group, place int32) error {
-	l := u.scan.layout
-	filter := l.filterFor(u.scan.source, series)
-	u.base.constants = auxConstants(l, series.tags)
-	from := len(u.cells)
-	for b := u.cur.Next(); b != nil; b = u.cur.Next() {
-		if err := u.scan.source.run.countPoints(len(b.Times)); err != nil {
-			return err
-		}
-		main := &b.Columns[l.main]
-		if filter == nil && main.Present == nil && !main.Absent && !u.scan.early {
-			u.keep = allBits(u.keep, len(b.Times))
-			u.agg.run(b, u.keep, true)
-			continue
-		}
-		u.keep = l.selectRows(b, filter, u.keep)
-		if u.scan.early && !firstBitOnly(u.keep) {
-			continue
-		}
-		u.agg.run(b, u.keep, false)
-		if u.scan.early {
-			break
-		}
-	}
-	u.cells = u.agg.flush(u.cells)
-	for i := from; i < len(u.cells); i++ {
-		u.cells[i].group, u.cells[i].series = group, place
-	}
-	return nil
-}
 
 // allBits returns n set bits in the given memory.
 func allBits(buf []uint64, n int) []uint64 {
@@ -292,26 +282,41 @@ func firstBitOnly(words []uint64) bool {
 	return false
 }
 
-// join adds the cell of a series to the window of its group.
-func (a *aggregateScan) join(c *cell) {
-	switch {
-	case a.early:
-		a.heads = append(a.heads, *c)
-		return
-	case a.inOrder && len(a.joined) == 0:
-		if a.held = append(a.held, *c); len(a.held) > maxHeldCells {
-			a.releaseHeld()
+// window returns the place of a window among those joined, -1 when it has none. Series mostly have the same windows in
+// the same order, so that the one behind the last is the first to look at.
+func (a *scanCall) window(start int64) int {
+	for _, i := range [...]int{a.near + 1, a.near} {
+		if i < len(a.joined) && a.joined[i].window == start {
+			a.near = i
+			return i
 		}
-		return
 	}
-	a.add(c)
+	for i := len(a.byStart); i < len(a.joined); i++ {
+		if a.byStart == nil {
+			a.byStart = make(map[int64]int)
+		}
+		a.byStart[a.joined[i].window] = i
+	}
+	i, ok := a.byStart[start]
+	if !ok {
+		return -1
+	}
+	a.near = i
+	return i
 }
 
-// add adds a cell to its window.
-func (a *aggregateScan) add(c *cell) {
-	i, ok := a.byStart[c.window]
-	if !ok {
-		a.byStart[c.window] = len(a.joined)
+// join adds the cell of a series to the window of its group.
+func (a *scanCall) join(c *cell) {
+	if a.scan.edge != aggregateNone {
+		a.heads = append(a.heads, *c)
+		return
+	}
+	i := -1
+	if len(a.joined) > 0 {
+		i = a.window(c.window)
+	}
+	if i < 0 {
+		a.near = len(a.joined)
 		a.joined = append(a.joined, joinedCell{cell: *c, sum: weighted(c)})
 		return
 	}
@@ -332,7 +337,7 @@ func (a *aggregateScan) add(c *cell) {
 		}
 		j.n += c.n
 	default:
-		if a.kind.better(&point{time: c.time, val: c.val}, &point{time: j.time, val: j.val}) {
+		if a.kind.betterCell(c, &j.cell) {
 			n := j.n + c.n
 			j.cell = *c
 			j.n = n
@@ -340,30 +345,25 @@ func (a *aggregateScan) add(c *cell) {
 	}
 }
 
-// bestHead returns the best of the first or last rows of the series. Rows that are equal in time and value come in the
-// order of a merge by time, newest first for last().
-func (a *aggregateScan) bestHead() *cell {
-	best, ties := &a.heads[0], 0
-	for i := 1; i < len(a.heads); i++ {
-		c := &a.heads[i]
-		switch {
-		case a.kind.better(&point{time: c.time, val: c.val}, &point{time: best.time, val: best.val}):
-			best, ties = c, 0
-		case c.time == best.time && c.val.equal(best.val):
-			ties++
+// bestHead returns the best of the first or last rows of the series. Of several rows of that time, the better of two is
+// taken: those that a merge of the series of that shard yields first.
+func (a *scanCall) bestHead() *cell {
+	if len(a.heads) == 1 {
+		return &a.heads[0]
+	}
+	time := a.heads[0].time
+	for i := range a.heads {
+		if t := a.heads[i].time; t != time && (t < time) == (a.kind == aggregateFirst) {
+			time = t
 		}
 	}
-	if ties == 0 {
-		return best
-	}
-	time, val := best.time, best.val
-	if spans := a.source.view.shards; len(spans) > 1 { // series of other shards are not in that merge
+	if spans := a.scan.source.view.shards; len(spans) > 1 {
 		shard := spans.of(time)
 		a.heads = slices.DeleteFunc(a.heads, func(c cell) bool { return spans.of(c.time) != shard })
 	}
-	opt := *a.source.opt
+	opt := *a.scan.source.opt
 	opt.ascending = a.kind == aggregateFirst
-	if opt.ascending != a.source.opt.ascending {
+	if opt.ascending != a.scan.source.opt.ascending {
 		reverse(a.heads)
 	}
 	h := &mergeHeap{opt: &opt, sorted: true}
@@ -372,12 +372,13 @@ func (a *aggregateScan) bestHead() *cell {
 		h.items = append(h.items, &mergeItem{point: &point{time: c.time, val: c.val, aux: c.aux}, place: i})
 	}
 	heap.Init(h)
-	for h.Len() > 0 {
-		if c := &a.heads[heap.Pop(h).(*mergeItem).place]; c.time == time && c.val.equal(val) {
-			return c
+	best := heap.Pop(h).(*mergeItem)
+	if h.Len() > 0 {
+		if next := heap.Pop(h).(*mergeItem); a.kind.better(next.point, best.point) {
+			best = next
 		}
 	}
-	return &a.heads[0] // not reached: the best is among them
+	return &a.heads[best.place]
 }
 
 // weighted returns a mean times what it stands for.
@@ -390,26 +391,24 @@ func weighted(c *cell) float64 {
 }
 
 // finishGroup turns the windows of the group at hand into points.
-func (a *aggregateScan) finishGroup() {
+func (a *scanCall) finishGroup() {
 	if len(a.heads) > 0 {
 		a.joined = append(a.joined, joinedCell{cell: *a.bestHead()})
 		a.heads = a.heads[:0]
 	}
 	again := settlings
-	if len(a.held) > 0 {
-		a.joinHeld()
-		again--
+	if a.inOrder && !a.released {
+		again-- // joined by shards
 	}
 	if len(a.joined) == 0 {
 		return
 	}
-	g := &a.source.groups[a.group]
-	points := make([]point, len(a.joined))
-	list := make([]*point, len(a.joined))
+	g := &a.scan.source.groups[a.group]
+	from := len(a.outer)
 	for i := range a.joined {
 		j := &a.joined[i]
-		p := &points[i]
-		*p = point{name: a.source.measurement, tags: g.tags, time: j.time, val: j.val, aux: j.aux}
+		p := a.slab.point()
+		*p = point{name: a.scan.source.measurement, tags: g.tags, time: j.time, val: j.val, aux: j.aux}
 		switch a.kind {
 		case aggregateCount, aggregateSum:
 			p.n = j.n
@@ -422,12 +421,11 @@ func (a *aggregateScan) finishGroup() {
 		if p.aux == nil && len(a.layout.aux) > 0 {
 			p.aux = make([]value, len(a.layout.aux))
 		}
-		list[i] = p
+		a.outer = append(a.outer, p)
 	}
-	a.joined = a.joined[:0]
+	a.joined, a.near = a.joined[:0], 0
 	clear(a.byStart)
-	a.sortByTime(list, false)
-	a.outer = append(a.outer, list...)
+	a.sortByTime(a.outer[from:], false)
 }
 
 // settlings is how often InfluxDB joins a mean with nothing on its way up: over the shards and over the sources.
@@ -445,11 +443,11 @@ func settledMean(mean float64, n uint32, times int) float64 {
 }
 
 // finishOuter makes the points of the outer group ready. With several tagsets they come window by window.
-func (a *aggregateScan) finishOuter() {
+func (a *scanCall) finishOuter() {
 	if len(a.outer) == 0 {
 		return
 	}
-	if len(a.source.opt.groupBy) != len(a.source.opt.dimensions) {
+	if len(a.scan.source.opt.groupBy) != len(a.scan.source.opt.dimensions) {
 		a.sortByTime(a.outer, true)
 	}
 	a.ready = append(a.ready, a.outer...)
@@ -457,8 +455,8 @@ func (a *aggregateScan) finishOuter() {
 }
 
 // sortByTime sorts points by window, and with tags set by time and tags within.
-func (a *aggregateScan) sortByTime(points []*point, tags bool) {
-	opt := a.source.opt
+func (a *scanCall) sortByTime(points []*point, tags bool) {
+	opt := a.scan.source.opt
 	slices.SortStableFunc(points, func(x, y *point) int {
 		if !opt.ascending {
 			x, y = y, x

@@ -20,12 +20,23 @@ import (
 type builder struct {
 	run   *statementRun
 	times model.TimeRange // of the views
+
+	shared []*sharedSources
 }
 
 // typed is an iterator with the type of the values it yields; a type of none says that nothing can come.
 type typed struct {
 	iterator
 	kind model.FieldType
+	form inputForm
+}
+
+// merged returns inputs as one. Without any, there is no type either.
+func merged(inputs []iterator, opt *scanOptions, kind model.FieldType) typed {
+	if len(inputs) == 0 {
+		kind = model.NoType
+	}
+	return typed{iterator: merge(inputs, opt, opt.ordered), kind: kind}
 }
 
 // auxIterator yields the rows of raw fields.
@@ -57,13 +68,17 @@ func (b *builder) eachSource(sources influxql.Sources, open func(influxql.Source
 			}
 		}
 		if err != nil {
-			for _, in := range inputs {
-				in.close()
-			}
+			closeAll(inputs)
 			return nil, err
 		}
 	}
 	return inputs, nil
+}
+
+func closeAll(inputs []iterator) {
+	for _, in := range inputs {
+		in.close()
+	}
 }
 
 // openSources finds the series of every measurement that a source stands for.
@@ -94,7 +109,14 @@ func (b *builder) rawSources(m *influxql.Measurement, opt *scanOptions) ([]itera
 	}
 	var inputs []iterator
 	for _, s := range sources {
-		inputs = append(inputs, newRawScan(s))
+		in, err := newRawScan(s)
+		if err != nil {
+			closeAll(inputs)
+			return nil, err
+		}
+		if in != nil {
+			inputs = append(inputs, in)
+		}
 	}
 	if len(inputs) == 0 {
 		return nil, nil
@@ -139,7 +161,7 @@ func (b *builder) varRef(ref *influxql.VarRef, sources influxql.Sources, opt sca
 	if err != nil {
 		return typed{}, err
 	}
-	return typed{merge(inputs, &opt, opt.ordered), fieldType(ref.Type)}, nil
+	return merged(inputs, &opt, fieldType(ref.Type)), nil
 }
 
 // call yields the results of a function.
@@ -151,7 +173,7 @@ func (b *builder) call(call *influxql.Call, sources influxql.Sources, opt scanOp
 		if err != nil {
 			return typed{}, err
 		}
-		return typed{&intervalIterator{in: in, opt: &opt}, in.kind}, nil
+		return typed{&intervalIterator{in: in, opt: &opt}, in.kind, intervalInput}, nil
 	case "sample":
 		return b.reduced(call, call.Args[0], sources, opt)
 	case "top", "bottom":
@@ -165,6 +187,7 @@ func (b *builder) call(call *influxql.Call, sources influxql.Sources, opt scanOp
 		opt.reachBack(extraWindows(call))
 		return b.transformed(call, sources, opt)
 	}
+	opt.untimed = (!opt.selector || opt.interval != 0) && len(opt.groupBy) == len(opt.dimensions)
 	in, err := b.aggregate(call, sources, opt)
 	if err != nil {
 		return typed{}, err
@@ -244,12 +267,12 @@ func (b *builder) transformed(call *influxql.Call, sources influxql.Sources, opt
 		in.close()
 		return typed{iterator: emptyIterator{}}, nil
 	}
-	create, err := newTransform(call, in.kind, &opt)
+	create, err := newTransform(call, in, &opt)
 	if err != nil {
 		in.close()
 		return typed{}, err
 	}
-	return typed{newStreamIterator(in.iterator, &opt, create), resultType(call, in.kind)}, nil
+	return typed{newStreamIterator(in.iterator, &opt, create), resultType(call, in.kind), bareInput}, nil
 }
 
 // resultType returns the type of a function's results.
@@ -280,7 +303,7 @@ func (b *builder) reduce(call *influxql.Call, in typed, opt *scanOptions) (typed
 		in.close()
 		return typed{}, err
 	}
-	return typed{newReduceIterator(in.iterator, b.run, opt, create), resultType(call, in.kind)}, nil
+	return typed{newReduceIterator(in.iterator, b.run, opt, create), resultType(call, in.kind), bareInput}, nil
 }
 
 // aggregate yields the results of an aggregate or selector before windows are filled. What columns can be computed from
@@ -310,10 +333,13 @@ func (b *builder) aggregate(call *influxql.Call, sources influxql.Sources, opt s
 		return typed{}, err
 	}
 	kind := resultType(call, fieldType(ref.Type))
-	if len(inputs) == 1 {
-		return typed{inputs[0], kind}, nil
+	switch len(inputs) {
+	case 0:
+		return merged(nil, &opt, kind), nil
+	case 1:
+		return typed{inputs[0], kind, bareInput}, nil
 	}
-	return typed{b.joinPartials(call, inputs, kind, &opt), kind}, nil
+	return typed{b.joinPartials(call, inputs, kind, &opt), kind, bareInput}, nil
 }
 
 // reducedSubquery reduces the rows of one subquery.
@@ -329,25 +355,58 @@ func (b *builder) reducedSubquery(call *influxql.Call, ref *influxql.VarRef, src
 }
 
 func (b *builder) aggregateSources(call *influxql.Call, m *influxql.Measurement, opt *scanOptions) ([]iterator, error) {
-	sources, err := b.openSources(m, opt)
+	shared, err := b.sharedSources(m, opt)
 	if err != nil {
 		return nil, err
 	}
 	var inputs []iterator
-	for _, s := range sources {
-		in, err := newAggregateScan(s, call)
+	for _, s := range shared.sources {
+		in, scan, err := newAggregateScan(s, call, opt.untimed, shared.scans)
 		if err != nil {
-			for _, x := range inputs {
-				x.close()
-			}
+			closeAll(inputs)
 			return nil, err
 		}
-		inputs = append(inputs, in)
+		if scan != nil {
+			shared.scans = append(shared.scans, scan)
+		}
+		if in != nil {
+			inputs = append(inputs, in)
+		}
 	}
 	if len(inputs) == 0 {
 		return nil, nil
 	}
 	return []iterator{merge(inputs, opt, false)}, nil
+}
+
+// sharedSources are the sources of one measurement for the calls that read the same rows, with their scans.
+type sharedSources struct {
+	measurement *influxql.Measurement
+	opt         *scanOptions
+	sources     []*source
+	scans       []*aggregateScan
+}
+
+// sharedSources returns the sources of a measurement, found once for all calls of a statement.
+func (b *builder) sharedSources(m *influxql.Measurement, opt *scanOptions) (*sharedSources, error) {
+	for _, sh := range b.shared {
+		if sh.measurement != m || !sh.opt.readsAs(opt) {
+			continue
+		}
+		for _, s := range sh.sources { // the limit counts every call
+			if err := b.run.countSeries(len(s.series)); err != nil {
+				return nil, err
+			}
+		}
+		return sh, nil
+	}
+	sources, err := b.openSources(m, opt)
+	if err != nil {
+		return nil, err
+	}
+	sh := &sharedSources{measurement: m, opt: opt, sources: sources}
+	b.shared = append(b.shared, sh)
+	return sh, nil
 }
 
 // joinPartials joins the results that several sources have for the same group; counts are added up.
@@ -386,6 +445,7 @@ func (b *builder) topBottom(call *influxql.Call, sources influxql.Sources, opt s
 		}
 		inner.fill, inner.expr = influxql.NoFill, pick
 		in, err = b.aggregate(pick, sources, inner)
+		in.form = reducedInput(in.kind)
 	} else {
 		in, err = b.expr(call.Args[0], sources, inner)
 	}
@@ -399,11 +459,14 @@ func (b *builder) topBottom(call *influxql.Call, sources influxql.Sources, opt s
 	create, err := newReducer(call, in.kind, &opt)
 	if err != nil {
 		in.close()
+		if in.form != bareInput {
+			err = errCallType(call.Name, in.kind, in.form)
+		}
 		return typed{}, err
 	}
 	reduce := newReduceIterator(in.iterator, b.run, &opt, create)
 	reduce.keepTags = opt.writing
-	return typed{reduce, in.kind}, nil
+	return typed{reduce, in.kind, bareInput}, nil
 }
 
 // addName returns the sorted names with one more among them.

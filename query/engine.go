@@ -93,7 +93,7 @@ func (e *Engine) RunParsed(ctx context.Context, q *influxql.Query, req Request, 
 	if err := e.authorize(q, &req); err != nil {
 		return err
 	}
-	req.Text = influxql.Sanitize(req.Text) // it is shown and logged
+	req.Text = Shown(req.Text) // from here on it is only shown and logged
 	ctx, id, leave, err := e.running.enter(ctx, req.Text, req.Database)
 	if err != nil {
 		return emit(&Result{Err: err})

@@ -21,7 +21,7 @@ func (b *builder) holtWinters(call *influxql.Call, sources influxql.Sources, opt
 	}
 	if in.kind != model.Float && in.kind != model.Integer {
 		in.close()
-		return typed{}, errCallType(call.Name, in.kind)
+		return typed{}, errCallType(call.Name, in.kind, in.form)
 	}
 	interval := opt.interval
 	opt.start, opt.end, opt.interval, opt.offset = influxql.MinTime, influxql.MaxTime, 0, 0 // one window for everything
@@ -34,7 +34,7 @@ func (b *builder) holtWinters(call *influxql.Call, sources influxql.Sources, opt
 			interval: interval,
 		}
 	}
-	return typed{newReduceIterator(in.iterator, b.run, &opt, create), model.Float}, nil
+	return typed{newReduceIterator(in.iterator, b.run, &opt, create), model.Float, bareInput}, nil
 }
 
 // forecastReducer fits the parameters of the method to the points and goes on with them into the future. Parameters are

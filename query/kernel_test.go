@@ -173,7 +173,7 @@ func BenchmarkColumnAggregate(b *testing.B) {
 		for _, interval := range []int64{0, 600} {
 			b.Run(fmt.Sprintf("%s/interval=%d", kind, interval), func(b *testing.B) {
 				w := &windows{start: influxql.MinTime, end: influxql.MaxTime, interval: interval}
-				agg := newColumnAggregator(aggregateKinds[kind], model.Float, w, true, &rowLayout{})
+				agg := newColumnAggregator(aggregateKinds[kind], model.Float, w, true, &rowLayout{}, false)
 				keep := allBits(nil, len(batch.Times))
 				var cells []cell
 				b.ReportAllocs()

@@ -9,17 +9,22 @@ import (
 )
 
 // newRawScan yields the rows of a source as points: merged over the series of a group when the statement needs them in
-// order of time, otherwise window by window.
-func newRawScan(s *source) iterator {
+// order of time, otherwise window by window. It is nil when the source has nothing to offer.
+func newRawScan(s *source) (iterator, error) {
 	var main *influxql.VarRef
 	if s.opt.expr != nil {
 		main = s.opt.expr.(*influxql.VarRef)
 	}
 	layout, ok := newRowLayout(s, main)
 	if !ok {
-		return emptyIterator{}
+		return nil, nil
 	}
-	return &rawScan{source: s, layout: layout}
+	if main != nil {
+		if offered, err := s.offers(layout.fields[layout.main]); err != nil || !offered {
+			return nil, err
+		}
+	}
+	return &rawScan{source: s, layout: layout}, nil
 }
 
 // rawScan walks the groups of a source. The series of groups with one outer tagset are open at the same time.

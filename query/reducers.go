@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
+	"strings"
 
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
@@ -65,13 +67,33 @@ func newReducer(call *influxql.Call, typ model.FieldType, opt *scanOptions) (fun
 	default:
 		return nil, fmt.Errorf("unsupported call: %s", call.Name)
 	}
-	return nil, errCallType(call.Name, typ)
+	return nil, errCallType(call.Name, typ, bareInput)
+}
+
+// inputForm says what stands between a function and the rows; InfluxDB's errors name it.
+type inputForm string
+
+const (
+	bareInput     inputForm = ""
+	intervalInput inputForm = "Interval"
+)
+
+// reducedInput is the form of what another function has reduced to values of a type.
+func reducedInput(typ model.FieldType) inputForm {
+	name := typ.String()
+	if name == "" {
+		return bareInput
+	}
+	return inputForm("Reduce" + strings.ToUpper(name[:1]) + name[1:])
 }
 
 // errCallType says that a function has no meaning for a type, in the words of InfluxDB, whose types of iterators shine
 // through.
-func errCallType(name string, typ model.FieldType) error {
-	return fmt.Errorf("unsupported %s iterator type: *query.%sInterruptIterator", name, typ)
+func errCallType(name string, typ model.FieldType, form inputForm) error {
+	if form == bareInput {
+		form = "Interrupt"
+	}
+	return fmt.Errorf("unsupported %s iterator type: *query.%s%sIterator", name, typ, form)
 }
 
 func numberLiteral(e influxql.Expr) (float64, bool) {
@@ -231,17 +253,15 @@ func (r *listReducer) emit(dst []*point) []*point {
 	return dst
 }
 
-func sortByValue(points []*point) {
-	slices.SortStableFunc(points, func(a, b *point) int {
-		switch {
-		case a.val.less(b.val):
-			return -1
-		case b.val.less(a.val):
-			return 1
-		}
-		return 0
-	})
-}
+// sortByValue sorts points in the way of the standard library, as InfluxDB does: which of equal ones comes first is part
+// of the answer of percentile().
+func sortByValue(points []*point) { sort.Sort(pointsByValue(points)) }
+
+type pointsByValue []*point
+
+func (p pointsByValue) Len() int           { return len(p) }
+func (p pointsByValue) Less(i, j int) bool { return p[i].val.less(p[j].val) }
+func (p pointsByValue) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
 
 func median(points []*point) *point {
 	sortByValue(points)

@@ -54,6 +54,14 @@ func newRowLayout(s *source, main *influxql.VarRef) (l *rowLayout, ok bool) {
 	return l, true
 }
 
+// withMain returns the layout of another driving name over the same rows. fields are those that are read so far; what is
+// missing is added to them.
+func (l *rowLayout) withMain(s *source, main *influxql.VarRef, fields []cursor.Field) (*rowLayout, bool) {
+	other := &rowLayout{fields: slices.Clip(fields), aux: l.aux, rowFields: 1}
+	other.main = other.column(s, main)
+	return other, other.main >= 0
+}
+
 // column returns the column of a field, which it adds when it is new, or -1 for what is no field of the measurement or
 // has a type the field cannot be read as.
 func (l *rowLayout) column(s *source, ref *influxql.VarRef) int {
@@ -88,9 +96,6 @@ func (l *rowLayout) field(s *source, ref *influxql.VarRef) (cursor.Field, bool) 
 	typ := ref.Type
 	if typ == influxql.Unknown || typ == influxql.AnyField {
 		typ = have
-	}
-	if typ != have && (!isNumeric(typ) || !isNumeric(have)) && !s.mixedTypes(ref.Name) {
-		return cursor.Field{}, false
 	}
 	f := cursor.Field{Name: ref.Name, Type: fieldType(typ)}
 	return f, f.Type != model.NoType

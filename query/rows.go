@@ -243,13 +243,14 @@ func (c *joinedRows) scan(r *row) (bool, error) {
 		return false, nil
 	}
 	t, name, tags := next.time, next.name, next.tags
+	if !c.started || name != c.name || tags.id != c.tags.id {
+		c.name, c.tags, c.started = name, tags, true
+		clear(c.projection.values) // what fill(previous) keeps is of one series
+	}
 	for _, s := range c.scanners {
 		if err := s.scanAt(t, name, tags.id, c.projection.values); err != nil {
 			return false, err
 		}
-	}
-	if !c.started || name != c.name || tags.id != c.tags.id {
-		c.name, c.tags, c.started = name, tags, true
 	}
 	r.time, r.name, r.tags = t, c.name, c.tags
 	r.values = c.projection.columns(r.values)

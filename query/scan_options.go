@@ -29,6 +29,7 @@ type scanOptions struct {
 
 	selector bool // the only call of the statement is a selector
 	writing  bool // of SELECT … INTO
+	untimed  bool // points get the time of their window
 }
 
 // newScanOptions works out the options of a statement whose fields were rewritten.
@@ -74,6 +75,13 @@ func newScanOptions(stmt *influxql.SelectStatement, now time.Time) (*scanOptions
 	return opt, nil
 }
 
+// readsAs reports whether a call with the options p reads the same rows in the same groups as one with o.
+func (o *scanOptions) readsAs(p *scanOptions) bool {
+	return o.windows == p.windows && o.condition == p.condition && o.ascending == p.ascending && o.ordered == p.ordered &&
+		o.slimit == p.slimit && o.soffset == p.soffset && slices.Equal(o.aux, p.aux) &&
+		slices.Equal(o.dimensions, p.dimensions) && slices.Equal(o.groupBy, p.groupBy)
+}
+
 func fillValueOf(x any) value {
 	if n, ok := x.(int); ok {
 		return integerValue(int64(n))
@@ -99,6 +107,8 @@ func (o *scanOptions) forSubquery(stmt *influxql.SelectStatement, now time.Time)
 	if sub.fill == influxql.NullFill && !stmt.IsRawQuery {
 		sub.fill = influxql.NoFill // the statement around skips null anyway
 	}
+	sub.slimit += o.slimit
+	sub.soffset += o.soffset
 	sub.ascending = o.ascending
 	sub.ordered = o.ordered
 	if sub.interval == 0 {

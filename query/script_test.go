@@ -36,7 +36,7 @@ type bench struct {
 
 func newBench(t testing.TB, opt query.Options) *bench {
 	t.Helper()
-	cat, err := catalog.Open("/", catalog.Options{FS: vfs.NewMem()})
+	cat, err := catalog.Open("/", catalog.Options{FS: vfs.NewMem(), PasswordCost: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

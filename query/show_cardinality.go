@@ -91,35 +91,50 @@ func countRows(column string, found map[string]map[string]struct{}, limit, offse
 	return rows
 }
 
-func countSeriesKeys(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
+// eachSelected calls take with the tags of the series that a condition selects for sure. Those for which it depends on
+// fields are not among them.
+func eachSelected(v *openView, name string, c *tagCondition, take func(model.Tags)) error {
 	set, err := v.view.Series(name, c.filter)
 	if err != nil {
 		return err
 	}
-	var (
-		tags model.Tags
-		text []byte
-	)
+	var tags model.Tags
 	for i := range set.Len() {
 		tags = set.Tags(i, tags)
-		if rest, none := c.forSeries(tags); none || rest != nil {
-			continue
+		if rest, none := c.forSeries(tags); !none && rest == nil {
+			take(tags)
 		}
-		text = model.AppendSeriesKey(text[:0], []byte(name), tags)
-		into[string(text)] = struct{}{}
 	}
 	return nil
 }
 
-func countTagKeys(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
-	keys, err := v.view.TagKeys(name, c.filter)
-	for _, k := range keys {
-		into[k] = struct{}{}
-	}
-	return err
+func countSeriesKeys(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
+	var key []byte
+	return eachSelected(v, name, c, func(tags model.Tags) {
+		key = model.AppendSeriesKey(key[:0], []byte(name), tags)
+		into[string(key)] = struct{}{}
+	})
 }
 
+func countTagKeys(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
+	if c.expr == nil {
+		keys, err := v.view.TagKeys(name, nil)
+		for _, k := range keys {
+			into[k] = struct{}{}
+		}
+		return err
+	}
+	return eachSelected(v, name, c, func(tags model.Tags) {
+		for _, t := range tags {
+			into[string(t.Key)] = struct{}{}
+		}
+	})
+}
+
+// collectTagValues collects the values of the selected keys. All names of its condition are tags, and a series without
+// a tag passes no comparison with it.
 func collectTagValues(v *openView, name string, c *tagCondition, selected func(string) bool, into map[string]struct{}) error {
+	c = newPresentTagCondition(name, c.expr)
 	keys, err := v.view.TagKeys(name, c.filter)
 	if err != nil {
 		return err

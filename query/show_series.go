@@ -35,7 +35,7 @@ func (r *statementRun) showSeries(stmt *influxql.ShowSeriesStatement) ([]*Series
 		list = append(list, k)
 	}
 	slices.SortFunc(list, func(a, b seriesText) int {
-		return cmp.Or(cmp.Compare(a.measurement, b.measurement), cmp.Compare(a.text, b.text))
+		return cmp.Or(cmp.Compare(a.measurement, b.measurement), cmp.Compare(a.sortKey, b.sortKey))
 	})
 	list = page(list, stmt.Limit, stmt.Offset)
 	if len(list) == 0 {
@@ -48,8 +48,17 @@ func (r *statementRun) showSeries(stmt *influxql.ShowSeriesStatement) ([]*Series
 	return []*Series{t.series()}, nil
 }
 
-// seriesText is a series as SHOW SERIES prints it.
-type seriesText struct{ measurement, text string }
+// seriesText is a series as SHOW SERIES prints it, with what it is sorted by.
+type seriesText struct{ measurement, sortKey, text string }
+
+// appendSortKey appends tags so that the bytes sort as the tags do, one after the other, by key and then by value.
+func appendSortKey(dst []byte, tags model.Tags) []byte {
+	for _, t := range tags {
+		dst = append(append(dst, t.Key...), 0)
+		dst = append(append(dst, t.Value...), 0)
+	}
+	return dst
+}
 
 // collectSeries adds the series of a view that a condition selects.
 func (r *statementRun) collectSeries(sv sourceView, cond influxql.Expr, keys map[seriesText]struct{}) error {
@@ -58,8 +67,8 @@ func (r *statementRun) collectSeries(sv sourceView, cond influxql.Expr, keys map
 		return err
 	}
 	var (
-		tags model.Tags
-		text []byte
+		tags          model.Tags
+		text, sortKey []byte
 	)
 	for _, name := range names {
 		c, err := sv.view.condition(name, cond)
@@ -75,11 +84,12 @@ func (r *statementRun) collectSeries(sv sourceView, cond influxql.Expr, keys map
 		}
 		for i := range set.Len() {
 			tags = set.Tags(i, tags)
-			if rest, none := c.forSeries(tags); none || rest != nil {
+			if _, none := c.forSeries(tags); none { // what is left for fields is not looked at
 				continue
 			}
 			text = appendSeriesText(text[:0], name, tags)
-			keys[seriesText{name, string(text)}] = struct{}{}
+			sortKey = appendSortKey(sortKey[:0], tags)
+			keys[seriesText{name, string(sortKey), string(text)}] = struct{}{}
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 
 	"github.com/timberlinedb/timberline/influxql"
@@ -66,27 +68,41 @@ func (r *statementRun) newSource(view *openView, measurement string, opt *scanOp
 // group sorts the series into groups and the groups into the order of the answer.
 func (s *source) group(set cursor.SeriesSet, cond *tagCondition) {
 	keepTags := s.readsTags()
+	fixed := cond.isConjunction()
+	if fixed && !keepTags && len(s.opt.groupBy) == 0 {
+		s.groupAll(set, cond)
+		return
+	}
 	type member struct {
 		group  int
 		series sourceSeries
 	}
 	var (
 		groups  []seriesGroup
-		members []member
+		members = make([]member, 0, set.Len())
 		byID    = map[string]int{}
 		counts  []int
 		tags    model.Tags
+		id      []byte
+		rest    influxql.Expr
+		none    bool
 	)
+	if fixed {
+		rest, none = cond.forMatching()
+	}
 	for i := range set.Len() {
 		tags = set.Tags(i, tags)
-		rest, none := cond.forSeries(tags)
+		if !fixed {
+			rest, none = cond.forSeries(tags)
+		}
 		if none {
 			continue
 		}
-		key := newTagset(s.opt.groupBy, seriesValues(tags, s.opt.groupBy))
-		g, ok := byID[key.id]
+		id = appendTagsetID(id[:0], s.opt.groupBy, tags)
+		g, ok := byID[string(id)]
 		if !ok {
 			g = len(groups)
+			key := newTagset(s.opt.groupBy, seriesValues(tags, s.opt.groupBy))
 			byID[key.id] = g
 			groups = append(groups, seriesGroup{tags: key, outer: key.subset(s.opt.dimensions)})
 			counts = append(counts, 0)
@@ -134,6 +150,56 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) {
 	}
 }
 
+// offers reports whether a shard has series of the source and a field that can be read as the type asked for. Types differ
+// from shard to shard, so each is looked at on its own.
+func (s *source) offers(f cursor.Field) (bool, error) {
+	if len(s.series) == 0 {
+		return false, nil
+	}
+	have := fieldType(s.fields[f.Name])
+	if have == f.Type || isNumeric(dataType(have)) && isNumeric(dataType(f.Type)) {
+		return true, nil
+	}
+	times := s.view.view.Range()
+	for _, span := range s.view.shards {
+		span.Min, span.Max = max(span.Min, times.Min), min(span.Max, times.Max)
+		ok, err := s.shardOffers(f, span)
+		if err != nil || ok {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (s *source) shardOffers(f cursor.Field, span model.TimeRange) (bool, error) {
+	view, err := s.run.engine.storage.View(s.run.ctx, s.view.database, s.view.policy, span)
+	if err != nil {
+		return false, err
+	}
+	defer view.Close()
+	fields, err := view.Fields(s.measurement)
+	if err != nil {
+		return false, err
+	}
+	return slices.Contains(fields, f), nil
+}
+
+// groupAll makes one group of all series; their tags are not looked at.
+func (s *source) groupAll(set cursor.SeriesSet, cond *tagCondition) {
+	rest, none := cond.forMatching()
+	if none || set.Len() == 0 {
+		return
+	}
+	s.series = make([]sourceSeries, set.Len())
+	for i := range s.series {
+		s.series[i] = sourceSeries{id: set.ID(i), rest: rest}
+	}
+	if !s.opt.ascending {
+		reverse(s.series)
+	}
+	s.groups = []seriesGroup{{tags: noTags, outer: noTags, last: len(s.series)}}
+}
+
 // readsTags reports whether values of tags are among what the statement reads from rows.
 func (s *source) readsTags() bool {
 	for _, ref := range s.opt.aux {
@@ -152,6 +218,18 @@ func (s *source) readsTags() bool {
 	return false
 }
 
+// markCondition marks the columns of a layout that the condition reads.
+func (s *source) markCondition(l *rowLayout, columns []bool) {
+	if s.opt.condition == nil {
+		return
+	}
+	for _, ref := range influxql.ExprNames(s.opt.condition) {
+		if i := l.find(s, &ref); i >= 0 {
+			columns[i] = true
+		}
+	}
+}
+
 // tagRef reports whether a name stands for a tag in this measurement.
 func (s *source) tagRef(ref *influxql.VarRef) bool {
 	if ref.Type == influxql.Tag {
@@ -161,25 +239,21 @@ func (s *source) tagRef(ref *influxql.VarRef) bool {
 	return ref.Type == influxql.Unknown && !field
 }
 
-// limitGroups applies SLIMIT and SOFFSET.
+// limitGroups applies SLIMIT and SOFFSET. They count groups in the order of tagset.limitKey, whatever the order of the
+// answer is.
 func (s *source) limitGroups() {
 	if s.opt.slimit == 0 && s.opt.soffset == 0 {
 		return
 	}
-	groups := s.groups
-	if !s.opt.ascending { // the limits count from the first group by name
-		groups = append([]seriesGroup(nil), groups...)
-		reverse(groups)
-	}
+	groups := slices.Clone(s.groups)
+	slices.SortStableFunc(groups, func(a, b seriesGroup) int { return cmp.Compare(a.tags.limitKey(), b.tags.limitKey()) })
 	lo := min(s.opt.soffset, len(groups))
 	hi := len(groups)
 	if s.opt.slimit > 0 {
 		hi = min(lo+s.opt.slimit, hi)
 	}
 	groups = groups[lo:hi]
-	if !s.opt.ascending {
-		reverse(groups)
-	}
+	slices.SortFunc(groups, func(a, b seriesGroup) int { return cmp.Compare(a.first, b.first) }) // as they were
 	s.groups = groups
 	n := 0
 	for i := range groups {

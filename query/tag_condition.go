@@ -14,6 +14,7 @@ type tagCondition struct {
 	measurement string
 	isField     func(name string) bool
 	expr        influxql.Expr // nil: none
+	present     bool          // a comparison asks for the tag to be there, and what is none selects nothing
 	leaves      []tagLeaf     // comparisons that a series decides alone
 	filter      *model.TagFilter
 	rest        map[string]influxql.Expr // by the answers of the leaves: what is left for the rows
@@ -28,6 +29,15 @@ type tagLeaf struct {
 // newTagCondition splits expr. isField tells whether a name without a type is a field.
 func newTagCondition(measurement string, expr influxql.Expr, isField func(string) bool) *tagCondition {
 	c := &tagCondition{measurement: measurement, isField: isField, expr: expr}
+	if expr != nil {
+		c.filter = c.split(expr)
+	}
+	return c
+}
+
+// newPresentTagCondition splits a condition in which every name is a tag that a series must have.
+func newPresentTagCondition(measurement string, expr influxql.Expr) *tagCondition {
+	c := &tagCondition{measurement: measurement, expr: expr, present: true, isField: func(string) bool { return false }}
 	if expr != nil {
 		c.filter = c.split(expr)
 	}
@@ -57,8 +67,14 @@ func (c *tagCondition) split(expr influxql.Expr) *model.TagFilter {
 			return anyOf(c.split(expr.LHS), c.split(expr.RHS))
 		}
 		if f := c.leaf(expr); f != nil {
+			if ref, _ := comparedRef(expr); c.present && ref.Name != nameKey {
+				f = allOf(&model.TagFilter{Op: model.TagNotEqual, Key: ref.Name}, f)
+			}
 			c.leaves = append(c.leaves, tagLeaf{expr: expr, filter: f})
 			return f
+		}
+		if c.present {
+			return noSeries
 		}
 	}
 	return everySeries
@@ -185,6 +201,53 @@ func (c *tagCondition) forSeries(tags model.Tags) (rest influxql.Expr, none bool
 		}
 		c.rest[string(answers)] = rest
 	}
+	if lit, ok := rest.(*influxql.BooleanLiteral); ok {
+		return nil, !lit.Value
+	}
+	return rest, false
+}
+
+// isConjunction reports whether the condition is such that its leaves are true for every series that the filter selects.
+func (c *tagCondition) isConjunction() bool { return c.expr == nil || c.conjunction(c.expr) }
+
+func (c *tagCondition) conjunction(expr influxql.Expr) bool {
+	switch expr := expr.(type) {
+	case *influxql.ParenExpr:
+		return c.conjunction(expr.Expr)
+	case *influxql.BinaryExpr:
+		switch expr.Op {
+		case influxql.AND:
+			return c.conjunction(expr.LHS) && c.conjunction(expr.RHS)
+		case influxql.OR:
+			return !c.hasLeaf(expr)
+		}
+	}
+	return true
+}
+
+// hasLeaf reports whether a leaf is below expr.
+func (c *tagCondition) hasLeaf(expr influxql.Expr) bool {
+	found := false
+	influxql.WalkFunc(expr, func(n influxql.Node) {
+		if e, ok := n.(*influxql.BinaryExpr); ok {
+			for i := range c.leaves {
+				found = found || c.leaves[i].expr == e
+			}
+		}
+	})
+	return found
+}
+
+// forMatching is forSeries for the series that the filter of a conjunction selects.
+func (c *tagCondition) forMatching() (rest influxql.Expr, none bool) {
+	if c.expr == nil {
+		return nil, false
+	}
+	answers := make([]byte, len(c.leaves))
+	for i := range answers {
+		answers[i] = 1
+	}
+	rest = c.reduce(answers)
 	if lit, ok := rest.(*influxql.BooleanLiteral); ok {
 		return nil, !lit.Value
 	}

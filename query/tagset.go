@@ -47,6 +47,17 @@ func (t *tagset) get(key string) string {
 	return ""
 }
 
+// limitKey orders tagsets as SLIMIT and SOFFSET count them: by the keys of the tags that are there, then by their values.
+func (t *tagset) limitKey() string {
+	var keys, values []string
+	for i, v := range t.values {
+		if v != "" {
+			keys, values = append(keys, t.keys[i]), append(values, v)
+		}
+	}
+	return strings.Join(append(keys, values...), "|")
+}
+
 // subset returns the tags of the sorted keys, with empty values for those that t lacks.
 func (t *tagset) subset(keys []string) *tagset {
 	if len(keys) == 0 {
@@ -86,6 +97,24 @@ func seriesValues(tags model.Tags, keys []string) []string {
 		}
 	}
 	return values
+}
+
+// appendTagsetID appends what newTagset would give as the id of the values that a series has for sorted keys.
+func appendTagsetID(dst []byte, keys []string, tags model.Tags) []byte {
+	for _, k := range keys {
+		dst = append(append(dst, k...), 0)
+	}
+	at := 0 // tags are sorted too
+	for _, k := range keys {
+		for at < len(tags) && string(tags[at].Key) < k {
+			at++
+		}
+		if at < len(tags) && string(tags[at].Key) == k {
+			dst = append(dst, tags[at].Value...)
+		}
+		dst = append(dst, 0)
+	}
+	return dst
 }
 
 // subsetter computes subsets for one list of keys and remembers the last one, since points come in runs of one set.

@@ -7,11 +7,12 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
-// newTransform returns what makes the stream reducers of a transformation over points of the given type.
-func newTransform(call *influxql.Call, typ model.FieldType, opt *scanOptions) (func() streamReducer, error) {
+// newTransform returns what makes the stream reducers of a transformation over points of the type of its input.
+func newTransform(call *influxql.Call, in typed, opt *scanOptions) (func() streamReducer, error) {
+	typ := in.kind
 	numeric := typ == model.Float || typ == model.Integer || typ == model.Unsigned
 	if !numeric && call.Name != "elapsed" {
-		return nil, errCallType(transformFamily(call.Name), typ)
+		return nil, errCallType(transformFamily(call.Name), typ, in.form)
 	}
 	switch call.Name {
 	case "derivative", "non_negative_derivative":

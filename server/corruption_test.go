@@ -201,7 +201,7 @@ func (c *corruption) offsets(rng *rand.Rand, size int64) (list []int64) {
 		}
 		return list
 	}
-	for range envInt(c.t, "TIMBERLINE_CORRUPT_SAMPLES", 8) {
+	for range envInt(c.t, "TIMBERLINE_CORRUPT_SAMPLES", 6) {
 		o := rng.Int64N(size)
 		if oneIn(rng, 3) { // headers and ends of small parts are worth more
 			o = min(rng.Int64N(64), size-1)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,11 +35,13 @@ type crowd struct {
 	acked map[string]map[int64]bool // numbers by database, of those that are never dropped
 }
 
+// passingPolicy is a policy of all databases that comes and goes.
+const passingPolicy = "passing"
+
 var (
 	keptDatabases  = []string{"kept a", "kept b"}
-	passingPolicy  = "passing" // of the kept databases; comes and goes
-	passingOnes    = []string{"passing a", "passing b"}
-	everyDatabases = append(append([]string{}, keptDatabases...), passingOnes...)
+	passingOnes    = []string{"passing a", "passing b"} // dropped and made again
+	everyDatabases = slices.Concat(keptDatabases, passingOnes)
 )
 
 // TestConcurrentDefinitions changes databases, policies, shards and series while
@@ -167,15 +170,15 @@ func (c *crowd) noteAcked(database, policy, lines string, numbers []int64) {
 // define changes what is there, except for the kept databases themselves.
 func (c *crowd) define(rng *rand.Rand) {
 	kept, passing := quoteName(pick(rng, keptDatabases...)), quoteName(pick(rng, passingOnes...))
-	any := pick(rng, kept, passing)
+	either := pick(rng, kept, passing)
 	s := statement{database: pick(rng, everyDatabases...)}
 	s.text = pick(rng,
 		"CREATE DATABASE "+passing, "CREATE DATABASE "+passing, "CREATE DATABASE "+passing+" WITH DURATION 90d NAME passing",
 		"DROP DATABASE "+passing,
-		"CREATE RETENTION POLICY passing ON "+any+" DURATION INF REPLICATION 1",
-		"CREATE RETENTION POLICY passing ON "+any+" DURATION 60d REPLICATION 1",
-		"DROP RETENTION POLICY passing ON "+any,
-		"ALTER RETENTION POLICY passing ON "+any+" DURATION "+pick(rng, "60d", "90d", "INF"),
+		"CREATE RETENTION POLICY passing ON "+either+" DURATION INF REPLICATION 1",
+		"CREATE RETENTION POLICY passing ON "+either+" DURATION 60d REPLICATION 1",
+		"DROP RETENTION POLICY passing ON "+either,
+		"ALTER RETENTION POLICY passing ON "+either+" DURATION "+pick(rng, "60d", "90d", "INF"),
 		"DROP MEASUREMENT tmp", "DROP SERIES FROM tmp", "DELETE FROM tmp WHERE host = 'h1'", "DELETE FROM tmp",
 		c.dropPassingShard(rng),
 	)

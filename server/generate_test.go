@@ -27,7 +27,8 @@ var (
 	testFields       = []string{"f", "g", "i", "u", "s", "b", "x"}
 )
 
-const testShards = 6 // highest number that DROP SHARD tries above those of the catalog
+// missingShards is how many numbers DROP SHARD tries above those of the catalog.
+const missingShards = 6
 
 // body draws the lines of a body and its unit of time.
 func (g *generator) body() ([]line, lineproto.Precision) {

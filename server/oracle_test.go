@@ -92,7 +92,7 @@ func (o *oracle) step() {
 		o.define(o.gen.definition())
 	case n < 890:
 		last := o.system.catalog.Snapshot().LastShardID
-		o.define(fmt.Sprintf("DROP SHARD %d", 1+o.rng.Uint64N(last+testShards)))
+		o.define(fmt.Sprintf("DROP SHARD %d", 1+o.rng.Uint64N(last+missingShards)))
 	case n < 930:
 		o.do("flush", func() error { return o.system.store.Flush(context.Background()) })
 	case n < 945:

@@ -13,6 +13,7 @@ import (
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/crashledger"
 	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/tsdb"
 )
 
 // deed is one step of a workload: line protocol, a statement, or housekeeping.
@@ -99,16 +100,20 @@ func workload(rng *rand.Rand, steps int) []deed {
 // rowsOf returns some lines; the values say which write they are from.
 func rowsOf(rng *rand.Rand, number *int) string {
 	var b strings.Builder
-	for range 1 + rng.IntN(8) {
+	for range 1 + rng.IntN(24) {
 		*number++
 		n := *number
 		at := testNow.UnixNano() - rng.Int64N(int64(100*time.Minute)) - int64(rng.IntN(2))*int64(9*24*time.Hour)
-		fmt.Fprintf(&b, "m%d,host=h%d f=%d.5", rng.IntN(2), rng.IntN(3), n)
+		host := fmt.Sprint("h", rng.IntN(3))
+		if oneIn(rng, 6) {
+			host = fmt.Sprint("new", n) // a series of its own
+		}
+		fmt.Fprintf(&b, "m%d,host=%s f=%d.5", rng.IntN(2), host, n)
 		if oneIn(rng, 2) {
 			fmt.Fprintf(&b, ",i=%di,b=%t", n, n%2 == 0)
 		}
 		if oneIn(rng, 3) {
-			fmt.Fprintf(&b, ",u=%du,s=\"text %d\"", n, n)
+			fmt.Fprintf(&b, ",u=%du,s=\"text %d%s\"", n, n, strings.Repeat(".", rng.IntN(200)))
 		}
 		fmt.Fprintf(&b, " %d\n", at)
 	}
@@ -224,7 +229,7 @@ func cutWorkload(t *testing.T, rng *rand.Rand) (recoveries int) {
 	states := referenceStates(t, steps)
 	images := cutImages(t, rng, steps)
 	for _, im := range images {
-		s, err := openSystem(im.files, clock.NewManual(im.now), smallOptions())
+		s, err := openSystem(im.files, clock.NewManual(im.now), cutOptions())
 		if err != nil {
 			t.Errorf("power cut %s, %d steps done: does not open: %v", im.at, im.done, err)
 			return recoveries
@@ -252,10 +257,20 @@ func cutWorkload(t *testing.T, rng *rand.Rand) (recoveries int) {
 	return recoveries
 }
 
+// cutOptions make segments of the log so small that they are let go all the
+// time: then the log does not make up for what the files have lost.
+func cutOptions() tsdb.Options {
+	o := smallOptions()
+	o.WAL.SegmentBytes = 4 << 10
+	o.WAL.SpareSegments = 1
+	o.ShardCacheBytes = 16 << 10
+	return o
+}
+
 // referenceStates returns what a system has after each number of steps.
 func referenceStates(t *testing.T, steps []deed) []contents {
 	t.Helper()
-	s := mustOpen(t, vfs.NewMem(), clock.NewManual(testNow), smallOptions())
+	s := mustOpen(t, vfs.NewMem(), clock.NewManual(testNow), cutOptions())
 	defer s.close()
 	states := []contents{{}}
 	for i := range steps {
@@ -289,7 +304,7 @@ func cutImages(t *testing.T, rng *rand.Rand, steps []deed) []remains {
 		}
 		progress <- k
 	})
-	s := mustOpen(t, mem, manual, smallOptions())
+	s := mustOpen(t, mem, manual, cutOptions())
 	for i := range steps {
 		if err := steps[i].do(s); err != nil && !notFound(err) {
 			t.Errorf("step %d: %v", i, err)

@@ -8,8 +8,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// buildVersion returns the module version of the program, or devel.
+// version is set by the linker, see the Makefile.
+var version string
+
+// buildVersion returns the version of the program, or devel.
 func buildVersion() string {
+	if version != "" {
+		return version
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

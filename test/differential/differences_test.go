@@ -1,26 +1,146 @@
 package differential
 
-import "regexp"
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
 
-// difference is something that later versions of 1.x answer otherwise than the one of the machine.
+// difference is something that the program answers otherwise than the server of the machine.
 type difference struct {
 	reason    string
-	statement *regexp.Regexp // that the statement matches; nil: any
-	theirs    *regexp.Regexp // that the answer of the older version matches; nil: any
-	ours      *regexp.Regexp // that the answer of the program matches; nil: any
+	statement string // pattern of the statement; "": any
+	theirs    string // pattern of the other answer; "": any
+	ours      string // pattern of the answer of the program; "": any
+	also      func(statement, theirs, ours string) bool
 }
 
-// differences are all that is explained.
-var differences = []difference{}
+// differences are all that is explained: first what later versions of 1.x changed, then what this program means to do
+// otherwise. docs/influxql.md tells users of the second kind.
+var differences = []difference{
+	{
+		reason:    "1.7: points of one window are in the order of the statement when it is ORDER BY time DESC",
+		statement: `(?i)(distinct|top|bottom|sample)\(.*DESC`,
+	},
+	{
+		reason:    "1.8: SHOW TAG VALUES can be restricted by value",
+		statement: `SHOW TAG VALUES.* WHERE .*\bvalue `,
+	},
+	{
+		reason:    "1.8: SHOW TAG KEYS has WITH KEY",
+		statement: `SHOW TAG KEYS.*WITH`,
+		theirs:    `found WITH, expected`,
+	},
+	{
+		reason:    "1.7: a missing value compared with a boolean counts as false",
+		statement: `\b(true|false|b|on|b::\w+|on::\w+|x)\b`,
+		also:      func(s, _, _ string) bool { return strings.Contains(s, "WHERE") },
+	},
+	{
+		reason: "1.7: errors print numbers with as many digits as they have",
+		theirs: `type error: .*\d\.\d`,
+		ours:   `type error: `,
+	},
+	{
+		reason: "1.7: the statement that fails tells why, also when others follow",
+		theirs: `\{"statement_id":0,"error":"not executed"\}\]`,
+	},
+	{
+		reason:    "exact cardinality counts a series once, not once a shard",
+		statement: `SHOW SERIES EXACT CARDINALITY`,
+		ours:      `"columns":\["count"\]`,
+	},
+	{
+		reason:    "integral() of integers knows the value at the edges of windows",
+		statement: `integral\(("free bytes"|n|w|used|usage|x|y|c0|c1|/|\*).*time\(`,
+	},
+	{
+		reason:    "integral() ends its groups in their order, in 1.x in any, which also moves what stands beside it",
+		statement: `integral\(`,
+		also:      groupsOrColumns,
+	},
+	{
+		reason:    "stddev() of a single value is a missing value, in 1.6 one that is no number",
+		statement: transformation + `stddev|stddev.* AS c`,
+		theirs:    `null`,
+	},
+	{
+		reason:    "SHOW … ON a database that does not exist is an error in every form",
+		statement: `CARDINALITY ON nothing`,
+		ours:      `database not found`,
+	},
+	{
+		reason:    "the order in which the shards of a subquery are added up shows in the last digits",
+		statement: `(sum|mean|stddev|integral)\(.*FROM \(`,
+		also:      nearlyEqual,
+	},
+	{
+		reason: "1.7: a call over several measurements without rows of its type does not panic",
+		theirs: `\[panic:runtime error`,
+	},
+	{
+		reason:    "a transformation by windows needs no lower bound of time",
+		statement: transformation,
+		theirs:    `"statement_id":\d}`,
+		also:      func(s, _, _ string) bool { return !lowerBound.MatchString(s) },
+	},
+	{
+		reason:    "LIMIT within a subquery counts the rows of each group, also where groups are interleaved by time",
+		statement: `(LIMIT|OFFSET) \d+\)`,
+	},
+	{
+		reason:    "top() and bottom() see all rows, LIMIT counts their results",
+		statement: `(top|bottom)\(.*LIMIT`,
+	},
+}
+
+const transformation = `(derivative|difference|elapsed|moving_average|cumulative_sum)\(`
+
+var lowerBound = regexp.MustCompile(`time >`)
+
+var (
+	integralAlone = regexp.MustCompile(`^SELECT integral\([^()]*\) FROM`)
+	groupBy       = regexp.MustCompile(`GROUP BY (time\([^)]*\))?(, )?(.*)`)
+	number        = regexp.MustCompile(`-?\d+(\.\d+)?(e[-+]?\d+)?`)
+)
+
+// groupsOrColumns says that integral() has groups, or columns beside it.
+func groupsOrColumns(statement, _, _ string) bool {
+	if !integralAlone.MatchString(statement) {
+		return true
+	}
+	m := groupBy.FindStringSubmatch(statement)
+	return m != nil && m[3] != ""
+}
+
+// nearlyEqual says that two answers differ in the last digits of numbers only.
+func nearlyEqual(_, theirs, ours string) bool {
+	if number.ReplaceAllString(theirs, "0") != number.ReplaceAllString(ours, "0") {
+		return false
+	}
+	a, b := number.FindAllString(theirs, -1), number.FindAllString(ours, -1)
+	for i := range a {
+		x, _ := strconv.ParseFloat(a[i], 64)
+		y, _ := strconv.ParseFloat(b[i], 64)
+		if math.Abs(x-y) > 1e-12*math.Max(math.Abs(x), 1) {
+			return false
+		}
+	}
+	return true
+}
 
 // explain returns why two answers differ, "" when they should not.
 func explain(statement, theirs, ours string) string {
 	for _, d := range differences {
-		if matches(d.statement, statement) && matches(d.theirs, theirs) && matches(d.ours, ours) {
+		if matches(d.statement, statement) && matches(d.theirs, theirs) && matches(d.ours, ours) &&
+			(d.also == nil || d.also(statement, theirs, ours)) {
 			return d.reason
 		}
 	}
 	return ""
 }
 
-func matches(re *regexp.Regexp, s string) bool { return re == nil || re.MatchString(s) }
+func matches(pattern, s string) bool {
+	return pattern == "" || regexp.MustCompile(pattern).MatchString(s)
+}

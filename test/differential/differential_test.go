@@ -42,7 +42,8 @@ func environmentNumber(t *testing.T, name string, fallback int) int {
 }
 
 // TestSameAnswers compares the answers to statements of a seed. TIMBERLINE_DIFFERENTIAL is the number of statements,
-// TIMBERLINE_STATEMENT one text to ask instead.
+// TIMBERLINE_STATEMENT texts to ask instead, one a
+// line.
 func TestSameAnswers(t *testing.T) {
 	theirs := startOriginal(t)
 	ours := blackbox.Start(t, t.TempDir())
@@ -54,7 +55,9 @@ func TestSameAnswers(t *testing.T) {
 	}
 	c := comparison{t: t, theirs: theirs.url, ours: ours.URL, explained: make(map[string]int)}
 	if text := os.Getenv("TIMBERLINE_STATEMENT"); text != "" {
-		c.statement(-1, text)
+		for _, text := range strings.Split(text, "\n") {
+			c.statement(-1, text)
+		}
 	} else {
 		for i := range n {
 			c.statement(i, statementAt(seed, i))
@@ -111,6 +114,9 @@ func (c *comparison) statement(i int, text string) {
 	for _, epoch := range []string{"ns", ""} {
 		c.asked++
 		theirs, ours := c.ask(c.theirs, text, epoch), c.ask(c.ours, text, epoch)
+		if i < 0 {
+			c.t.Logf("%s\n theirs %s\n   ours %s", text, theirs, ours)
+		}
 		if theirs == ours {
 			c.same++
 			continue

@@ -310,7 +310,7 @@ func (g *generator) where(interval bool) string {
 func (g *generator) times(bounded bool) string {
 	span := g.m.to - g.m.from
 	a := g.m.from + g.Int64N(span) - g.m.step
-	b := a + g.Int64N(span/2)
+	b := a + hour + g.Int64N(span/2)
 	if g.chance(30) {
 		a, b = a/hour*hour, b/hour*hour
 	}
@@ -420,19 +420,20 @@ func (g *generator) groupBy(sh shape) string {
 	return s
 }
 
+// limits returns limits of rows and series. Offsets stand behind limits: without, 1.x ends too early in each shard.
 func (g *generator) limits() string {
 	s := ""
 	if g.chance(20) {
-		s += fmt.Sprint(" LIMIT ", pick(g, 1, 2, 5, 10, 0))
+		s += fmt.Sprint(" LIMIT ", pick(g, 1, 2, 5, 10, 30))
+		if g.chance(40) {
+			s += fmt.Sprint(" OFFSET ", pick(g, 1, 2, 7, 100))
+		}
 	}
 	if g.chance(10) {
-		s += fmt.Sprint(" OFFSET ", pick(g, 1, 2, 7, 100))
-	}
-	if g.chance(8) {
 		s += fmt.Sprint(" SLIMIT ", pick(g, 1, 2, 3))
-	}
-	if g.chance(6) {
-		s += fmt.Sprint(" SOFFSET ", pick(g, 1, 2, 9))
+		if g.chance(50) {
+			s += fmt.Sprint(" SOFFSET ", pick(g, 1, 2, 9))
+		}
 	}
 	return s
 }
