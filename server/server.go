@@ -162,8 +162,11 @@ func (s *Server) Addr() string { return s.http.Addr() }
 func (s *Server) Health(context.Context) []httpapi.HealthCheck {
 	m := s.store.Metrics()
 	check := httpapi.HealthCheck{Name: "storage", Status: "pass"}
-	if m.Log.Poisoned {
+	switch {
+	case m.Log.Poisoned:
 		check.Status, check.Message = "fail", "the write-ahead log has failed; writes are refused until the next start"
+	case m.FailedShards > 0 || m.LostFiles > 0:
+		check.Message = fmt.Sprintf("damaged data: %d shards and %d files cannot be read, see the log; the rest is served", m.FailedShards, m.LostFiles)
 	}
 	return []httpapi.HealthCheck{check}
 }

@@ -29,6 +29,7 @@ type database struct {
 
 	mu      sync.RWMutex // guards the fields below
 	shards  map[uint64]*shard
+	failed  map[uint64]*failedShard
 	gone    map[uint64]bool // dropped since the store was opened
 	dropped bool
 }
@@ -100,6 +101,9 @@ func (db *database) ensure(spec ShardSpec) error {
 	case there:
 		return nil
 	}
+	if err := db.failure(spec.ID); err != nil {
+		return err
+	}
 	sh, err := openShard(db.store, db, spec)
 	if err != nil {
 		return err
@@ -121,7 +125,15 @@ func (db *database) dropShard(id uint64) error {
 	db.gone[id] = true
 	db.mu.Unlock()
 	if sh == nil {
-		return fmt.Errorf("drop shard %d: %w", id, ErrShardNotFound)
+		there, err := db.dropFailed(id)
+		if !there {
+			err = ErrShardNotFound
+		}
+		db.index.DropShard(id)
+		if err != nil {
+			return fmt.Errorf("drop shard %d: %w", id, err)
+		}
+		return nil
 	}
 	err := sh.drop()
 	db.index.DropShard(id)
@@ -228,5 +240,5 @@ func (db *database) syncIndex() error {
 func (db *database) oldestLSN() uint64 {
 	db.pinMu.Lock()
 	defer db.pinMu.Unlock()
-	return db.seriesPin
+	return olderLSN(db.seriesPin, db.failedPin())
 }

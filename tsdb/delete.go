@@ -62,7 +62,11 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) error {
 	var errs []error
 	for _, id := range req.Shards {
 		sh := d.shard(id)
-		if sh == nil || !sh.spec.Range.Overlaps(span) {
+		if sh == nil {
+			errs = append(errs, d.failures([]uint64{id}, span))
+			continue
+		}
+		if !sh.spec.Range.Overlaps(span) {
 			continue
 		}
 		del := shardDelete{span: span}

@@ -16,6 +16,7 @@ type Metrics struct {
 	Series                   int64
 	Tombstones               int // deletes that files do not reflect yet
 	LostFiles                int // files that the manifests name and that cannot be read
+	FailedShards             int // shards that cannot be opened because of damage
 
 	CacheBytes, CacheLimit int64
 	CacheRows              int64
@@ -98,6 +99,7 @@ func (s *Store) Metrics() Metrics {
 	for _, db := range s.list() {
 		m.Databases++
 		m.Series += int64(db.index.SeriesCount())
+		m.FailedShards += db.failedCount()
 		for _, sh := range db.list() {
 			sh.addMetrics(&m, now)
 		}

@@ -68,7 +68,7 @@ func (s *Store) newestLSN() (newest uint64) {
 func (s *Store) notePresence() {
 	for _, db := range s.list() {
 		for _, id := range db.index.Shards() {
-			if db.shard(id) == nil {
+			if db.shard(id) == nil && db.failure(id) == nil {
 				db.index.DropShard(id)
 			}
 		}
@@ -154,11 +154,15 @@ func (r *replayer) replay(f wal.Frame) error {
 	return err
 }
 
-// shard returns the shard that a frame is for, nil when it is gone.
-func (r *replayer) shard(db uint32, shard uint64) *shard {
+// shard returns the shard that the frame lsn is for, nil when it is gone or
+// failed. The log keeps the frames of failed ones.
+func (r *replayer) shard(db uint32, shard, lsn uint64) *shard {
 	if d := r.store.databases[db]; d != nil {
 		if sh := d.shard(shard); sh != nil {
 			return sh
+		}
+		if d.pinFailed(shard, lsn) {
+			return nil
 		}
 	}
 	r.counts.UnknownFrames++
@@ -182,7 +186,7 @@ func (r *replayer) replayFields(f wal.Frame) error {
 	if err := wal.DecodeFields(f.Payload, &r.fields); err != nil {
 		return err
 	}
-	sh := r.shard(r.fields.Database, r.fields.Shard)
+	sh := r.shard(r.fields.Database, r.fields.Shard, f.LSN)
 	if sh == nil || sh.fields.covers(f.LSN) {
 		return nil
 	}
@@ -199,7 +203,7 @@ func (r *replayer) replayRows(f wal.Frame) error {
 	if err := wal.DecodeRows(f.Payload, &r.rows); err != nil {
 		return err
 	}
-	sh := r.shard(r.rows.Database, r.rows.Shard)
+	sh := r.shard(r.rows.Database, r.rows.Shard, f.LSN)
 	if sh == nil {
 		return nil
 	}
@@ -289,7 +293,7 @@ func (r *replayer) replayDelete(f wal.Frame) error {
 		return err
 	}
 	for _, mark := range r.deletes.Shards {
-		sh := r.shard(r.deletes.Database, mark.Shard)
+		sh := r.shard(r.deletes.Database, mark.Shard, f.LSN)
 		if sh == nil {
 			continue
 		}

@@ -120,7 +120,9 @@ func (s *Store) openDatabases(ctx context.Context, layout Layout) error {
 				return err
 			}
 			if err := db.ensure(spec); err != nil {
-				return err
+				if err = db.fail(spec, err); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -212,6 +214,9 @@ func (s *Store) find(db uint32, shard uint64) (*database, *shard, error) {
 	}
 	sh := d.shard(shard)
 	if sh == nil {
+		if err := d.failure(shard); err != nil {
+			return nil, nil, err
+		}
 		return nil, nil, fmt.Errorf("shard %d of database %d: %w", shard, db, ErrShardNotFound)
 	}
 	return d, sh, nil

@@ -26,6 +26,9 @@ func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.Ti
 	if err != nil {
 		return nil, err
 	}
+	if err := d.failures(shards, r); err != nil {
+		return nil, err
+	}
 	v := &view{db: d, span: r, durable: s.readable()}
 	for _, id := range shards {
 		sh := d.shard(id)
