@@ -38,6 +38,7 @@ type shardDelete struct {
 	series *roaring.Bitmap
 	span   model.TimeRange
 	forget string // measurement whose fields go
+	empty  bool   // only if the measurement has no series left
 }
 
 // Delete removes rows that were written before. When it returns nil, the delete
@@ -73,11 +74,38 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) error {
 		if req.Whole && req.Filter == nil {
 			del.forget = req.Measurement
 		}
-		if err := sh.delete(ctx, &del, req); err != nil && !errors.Is(err, ErrShardNotFound) {
+		err := sh.delete(ctx, &del, req)
+		if err == nil && del.forget == "" {
+			err = sh.forgetEmpty(ctx, req)
+		}
+		if err != nil && !errors.Is(err, ErrShardNotFound) {
 			errs = append(errs, fmt.Errorf("delete in shard %d: %w", id, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// forgetEmpty forgets the field types of the measurements that a delete has left
+// without series, so that they can come back with other types.
+func (sh *shard) forgetEmpty(ctx context.Context, req DeleteRequest) error {
+	names := []string{req.Measurement}
+	if req.Measurement == "" {
+		names = sh.fields.known()
+	}
+	for _, name := range names {
+		whole := DeleteRequest{Database: req.Database, Measurement: name}
+		left, err := sh.selectSeries(whole)
+		if err != nil {
+			return err
+		}
+		if !left.IsEmpty() || len(sh.fields.fields(name)) == 0 {
+			continue
+		}
+		if err := sh.delete(ctx, &shardDelete{span: model.AllTime, forget: name, empty: true}, whole); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // selectSeries finds the series of the shard that a request names.

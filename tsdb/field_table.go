@@ -239,3 +239,10 @@ func (ft *fieldTable) newest() uint64 {
 	defer ft.mu.RUnlock()
 	return ft.lsn
 }
+
+// known returns the measurements that have fields, in no order.
+func (ft *fieldTable) known() []string {
+	ft.mu.RLock()
+	defer ft.mu.RUnlock()
+	return slices.Collect(maps.Keys(ft.measurements))
+}

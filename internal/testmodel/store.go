@@ -165,7 +165,7 @@ func (m *measurement) seriesOf(db *database, p *Point) *series {
 
 // Delete removes rows in a range, or with whole set the series themselves, of the series that filter selects. An empty
 // policy or measurement stands for all. A series without rows goes too. The field types of a measurement are forgotten
-// when it is removed by name, whole and without a filter.
+// with its last series in a shard, or when it is removed by name, whole and without a filter.
 func (s *Store) Delete(databaseName, policyName, measurementName string, filter *model.TagFilter, r model.TimeRange, whole bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,7 +183,7 @@ func (s *Store) Delete(databaseName, policyName, measurementName string, filter 
 					continue
 				}
 				m.remove(filter, r, whole)
-				if whole && filter == nil && measurementName != "" {
+				if len(m.series) == 0 || whole && filter == nil && measurementName != "" {
 					delete(sh.measurements, mName)
 				}
 			}
