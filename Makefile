@@ -43,5 +43,9 @@ crash-long: ## at least 100,000 recoveries after power cuts, noted in crash-ledg
 	TIMBERLINE_CRASH_RECOVERIES=100000 TIMBERLINE_CRASH_LEDGER=$(CURDIR)/crash-ledger.jsonl \
 	  $(GO) test -count=1 -timeout 6h -run 'TestPowerCut|TestCrashLosesNothingAcknowledged' -v ./server ./tsdb
 
+STATEMENTS ?= 8000
+differential: ## answers beside those of an installed InfluxDB 1.x
+	TIMBERLINE_DIFFERENTIAL=$(STATEMENTS) $(GO) test -count=1 -timeout 30m -v ./test/differential
+
 clean:
 	rm -f timberline coverage.out

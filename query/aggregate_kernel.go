@@ -360,7 +360,7 @@ func (k aggregateKind) betterCell(c, best *cell) bool {
 		}
 		return c.val.less(best.val) == (k == aggregateMin)
 	case aggregateFirst:
-		return c.time < best.time || c.time == best.time && best.val.less(c.val)
+		return firstPreferred(c.time, c.val, best.time, best.val)
 	}
 	return c.time > best.time || c.time == best.time && best.val.less(c.val)
 }

@@ -124,12 +124,13 @@ func newAggregateScan(s *source, call *influxql.Call, untimed bool, scans []*agg
 // Bounds on the number of series in a unit of work.
 const (
 	maxUnitSeries  = 512
+	fewUnitSeries  = 4 // so many are in one unit, if there is a unit for every worker
 	unitsPerWorker = 8
 )
 
 // cutUnits cuts n series into ranges that keep the workers evenly busy.
 func cutUnits(n, workers int) [][2]int {
-	size := min(max(n/(workers*unitsPerWorker), 1), maxUnitSeries)
+	size := min(max(n/(workers*unitsPerWorker), min((n+workers-1)/workers, fewUnitSeries), 1), maxUnitSeries)
 	units := make([][2]int, 0, (n+size-1)/size)
 	for from := 0; from < n; from += size {
 		units = append(units, [2]int{from, min(from+size, n)})
@@ -423,9 +424,14 @@ func (a *scanCall) finishGroup() {
 		}
 		a.outer = append(a.outer, p)
 	}
+	a.clearJoined()
+	a.sortByTime(a.outer[from:], false)
+}
+
+// clearJoined makes place for the windows of the next group.
+func (a *scanCall) clearJoined() {
 	a.joined, a.near = a.joined[:0], 0
 	clear(a.byStart)
-	a.sortByTime(a.outer[from:], false)
 }
 
 // settlings is how often InfluxDB joins a mean with nothing on its way up: over the shards and over the sources.

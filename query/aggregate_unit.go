@@ -15,7 +15,9 @@ type unitRun struct {
 	series    []sourceSeries
 	ascending bool
 	aggs      []columnAggregator
-	cells     [][]cell // of each call
+	cells     [][]cell    // of each call
+	joins     []*scanCall // joins the series of a group ahead; nil for calls whose cells are joined in an order of their own
+	ahead     []cell      // of one series, to be joined
 
 	// Of the series at hand.
 	filter  rowFilter
@@ -41,8 +43,48 @@ func newUnitRun(a *aggregateScan, unit [2]int) *unitRun {
 			agg.cutAt(spans)
 		}
 		u.aggs = append(u.aggs, agg)
+		var join *scanCall
+		if !c.inOrder && a.edge == aggregateNone {
+			join = &scanCall{scan: a, kind: c.kind, typ: c.typ, layout: c.layout}
+		}
+		u.joins = append(u.joins, join)
 	}
 	return u
+}
+
+// keepCells flushes the cells of call k for a series. Those of one group are joined here where that makes no difference, so
+// that a window of many series is one cell.
+func (u *unitRun) keepCells(k int, group, place int32) {
+	join := u.joins[k]
+	if join == nil {
+		from := len(u.cells[k])
+		u.cells[k] = u.aggs[k].flush(u.cells[k])
+		for i := from; i < len(u.cells[k]); i++ {
+			u.cells[k][i].group, u.cells[k][i].series = group, place
+		}
+		return
+	}
+	if int(group) != join.group {
+		u.releaseJoined(k)
+		join.group = int(group)
+	}
+	u.ahead = u.aggs[k].flush(u.ahead[:0])
+	for i := range u.ahead {
+		u.ahead[i].group, u.ahead[i].series = group, place
+		join.join(&u.ahead[i])
+	}
+}
+
+// releaseJoined hands on the cells of a group that were joined.
+func (u *unitRun) releaseJoined(k int) {
+	join := u.joins[k]
+	if join == nil {
+		return
+	}
+	for i := range join.joined {
+		u.cells[k] = append(u.cells[k], join.joined[i].cell)
+	}
+	join.clearJoined()
 }
 
 // edgeRows is how many rows of a series an edge scan asks for first, and edgeBatches how many batches it looks at before
@@ -74,6 +116,9 @@ func (u *unitRun) run() error {
 	for {
 		i, ok := cur.NextSeries()
 		if !ok {
+			for k := range u.joins {
+				u.releaseJoined(k)
+			}
 			return cur.Err()
 		}
 		for groups[group].last <= u.unit[0]+i {
@@ -125,12 +170,8 @@ func (u *unitRun) readSeries(cur cursor.Cursor, series *sourceSeries, group, pla
 	if u.err != nil {
 		return u.err
 	}
-	for k, agg := range u.aggs {
-		from := len(u.cells[k])
-		u.cells[k] = agg.flush(u.cells[k])
-		for i := from; i < len(u.cells[k]); i++ {
-			u.cells[k][i].group, u.cells[k][i].series = group, place
-		}
+	for k := range u.aggs {
+		u.keepCells(k, group, place)
 	}
 	return nil
 }

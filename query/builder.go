@@ -161,7 +161,13 @@ func (b *builder) varRef(ref *influxql.VarRef, sources influxql.Sources, opt sca
 	if err != nil {
 		return typed{}, err
 	}
-	return merged(inputs, &opt, fieldType(ref.Type)), nil
+	kind := fieldType(ref.Type)
+	if sub, ok := sources[0].(*influxql.SubQuery); ok && len(sources) == 1 {
+		if place, _ := findColumn(sub.Statement, ref); place.tag != "" {
+			kind = model.String
+		}
+	}
+	return merged(inputs, &opt, kind), nil
 }
 
 // call yields the results of a function.

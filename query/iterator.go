@@ -68,13 +68,19 @@ func (p *peeker) close() { p.in.close() }
 type slab struct {
 	points []point
 	values []value
+	size   int // of the block of points
 }
 
-const slabPoints = 256
+// Blocks grow by doubling.
+const (
+	firstSlabPoints = 8
+	slabPoints      = 256
+)
 
 func (s *slab) point() *point {
 	if len(s.points) == 0 {
-		s.points = make([]point, slabPoints)
+		s.size = min(max(2*s.size, firstSlabPoints), slabPoints)
+		s.points = make([]point, s.size)
 	}
 	p := &s.points[0]
 	s.points = s.points[1:]

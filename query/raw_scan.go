@@ -79,6 +79,9 @@ func (r *rawScan) close() {
 	r.group = len(r.source.groups)
 }
 
+// openSeriesBytes is what a series that is open in a merge is reckoned with: its cursor and the points at hand.
+const openSeriesBytes = 2 << 10
+
 // rawSeries yields the rows of one series as points.
 type rawSeries struct {
 	scan   *rawScan
@@ -114,6 +117,10 @@ func (r *rawSeries) open() error {
 	}
 	if _, ok := cur.NextSeries(); !ok {
 		err := cur.Err()
+		cur.Close()
+		return err
+	}
+	if err := s.run.memory.reserve(openSeriesBytes); err != nil {
 		cur.Close()
 		return err
 	}
@@ -202,6 +209,7 @@ func (r *rawSeries) close() {
 	if r.cursor != nil {
 		r.cursor.Close()
 		r.cursor, r.batch = nil, nil
+		r.scan.source.run.memory.release(openSeriesBytes)
 	}
 }
 

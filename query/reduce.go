@@ -64,7 +64,7 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 		held   int64
 	)
 	defer func() { r.run.memory.release(held) }()
-	for p, n := first, 1; ; n++ {
+	for p, kept := first, 0; ; {
 		tags := r.inner.of(p.tags)
 		i, ok := byID[tags.id]
 		if !ok {
@@ -72,12 +72,18 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 			byID[tags.id] = i
 			groups = append(groups, reduceGroup{tags: tags, reducer: r.create()})
 		}
-		groups[i].reducer.add(p)
-		if _, ok := groups[i].reducer.(*listReducer); ok && n%heldPoints == 0 {
-			if err := r.run.memory.reserve(heldPoints * pointBytes); err != nil {
-				return false, err
+		if k, ok := groups[i].reducer.(keeper); ok {
+			before := k.kept()
+			k.add(p)
+			if kept += k.kept() - before; kept >= heldPoints {
+				if err := r.run.memory.reserve(heldPoints * pointBytes); err != nil {
+					return false, err
+				}
+				held += heldPoints * pointBytes
+				kept -= heldPoints
 			}
-			held += heldPoints * pointBytes
+		} else {
+			groups[i].reducer.add(p)
 		}
 		if p, err = r.firstValue(); err != nil {
 			return false, err
@@ -94,7 +100,14 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 	return true, nil
 }
 
-// Memory of windows whose points are all kept is reserved for so many points at a time.
+// keeper is a reducer whose memory grows with the points it is given.
+type keeper interface {
+	reducer
+	// kept returns how many points are held.
+	kept() int
+}
+
+// Memory of points that reducers keep is reserved for so many points at a time.
 const (
 	heldPoints = 1024
 	pointBytes = 112

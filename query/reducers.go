@@ -228,9 +228,18 @@ func extremeBetter(least bool) func(p, best *point) bool {
 	}
 }
 
-// firstBetter prefers the earliest point, of simultaneous ones the highest value.
-func firstBetter(p, best *point) bool {
-	return p.time < best.time || p.time == best.time && best.val.less(p.val)
+// firstBetter prefers the earliest point.
+func firstBetter(p, best *point) bool { return firstPreferred(p.time, p.val, best.time, best.val) }
+
+// firstPreferred prefers the earliest value, of simultaneous ones the highest; of booleans false.
+func firstPreferred(t int64, v value, bestTime int64, best value) bool {
+	if t != bestTime {
+		return t < bestTime
+	}
+	if v.kind == model.Boolean {
+		return v.less(best)
+	}
+	return best.less(v)
 }
 
 // lastBetter prefers the latest point, of simultaneous ones the highest value.
@@ -245,6 +254,7 @@ type listReducer struct {
 }
 
 func (r *listReducer) add(p *point) { r.points = append(r.points, p) }
+func (r *listReducer) kept() int    { return len(r.points) }
 
 func (r *listReducer) emit(dst []*point) []*point {
 	if p := r.finish(r.points); p != nil {
@@ -333,6 +343,8 @@ type distinctReducer struct {
 	seen   map[value]struct{}
 	points []*point
 }
+
+func (r *distinctReducer) kept() int { return len(r.points) }
 
 func (r *distinctReducer) add(p *point) {
 	if _, ok := r.seen[p.val]; !ok {

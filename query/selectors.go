@@ -21,6 +21,8 @@ func (r *topReducer) worse(a, b *point) bool {
 	return a.time > b.time
 }
 
+func (r *topReducer) kept() int { return len(r.points) }
+
 func (r *topReducer) add(p *point) {
 	if len(r.points) < r.most {
 		heap.Push(r, p)
@@ -64,6 +66,8 @@ type sampleReducer struct {
 }
 
 func newSampleReducer(n int) *sampleReducer { return &sampleReducer{most: n} }
+
+func (r *sampleReducer) kept() int { return len(r.points) }
 
 func (r *sampleReducer) add(p *point) {
 	r.seen++

@@ -38,7 +38,7 @@ func (s shardSpans) of(t int64) int {
 // around returns the place of the span of t with its edges: from, included, to end, not included.
 func (s shardSpans) around(t int64) (place int, from, end int64) {
 	place = s.of(t)
-	from, end = model.MinTime, model.MaxTime
+	from, end = model.MinTime, model.MaxTime+1
 	if place > 0 {
 		from = s[place-1].Max + 1
 	}

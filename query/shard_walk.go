@@ -1,5 +1,7 @@
 package query
 
+import "fmt"
+
 // shardWalk merges the series of some groups shard by shard: a merge begins anew at the edge of each shard, with the
 // series that have rows in it.
 type shardWalk struct {
@@ -78,6 +80,9 @@ func (w *shardWalk) openShard() error {
 			in = &firstPoints{in: in, left: &g.left}
 		}
 		groups = append(groups, in)
+	}
+	if len(groups) == 0 {
+		return fmt.Errorf("no row of the shard around %d can be read: its edges are %d and %d", t, from, end)
 	}
 	w.in = merge(groups, w.opt, w.opt.ordered)
 	return nil

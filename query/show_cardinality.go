@@ -52,6 +52,11 @@ func (r *statementRun) collectByMeasurement(database string, sources influxql.So
 	if err != nil {
 		return nil, err
 	}
+	fields, err := fieldNames(views, cond)
+	if err != nil {
+		return nil, err
+	}
+	isField := func(name string) bool { _, ok := fields[name]; return ok }
 	found := make(map[string]map[string]struct{})
 	for _, sv := range views {
 		names, err := sv.names()
@@ -59,10 +64,7 @@ func (r *statementRun) collectByMeasurement(database string, sources influxql.So
 			return nil, err
 		}
 		for _, name := range names {
-			c, err := sv.view.condition(name, cond)
-			if err != nil {
-				return nil, err
-			}
+			c := newTagCondition(name, cond, isField)
 			if found[name] == nil {
 				found[name] = make(map[string]struct{})
 			}
@@ -72,6 +74,30 @@ func (r *statementRun) collectByMeasurement(database string, sources influxql.So
 		}
 	}
 	return found, nil
+}
+
+// fieldNames returns the names that are a field in any of the measurements: in these statements they are one in all.
+func fieldNames(views []sourceView, cond influxql.Expr) (map[string]struct{}, error) {
+	fields := make(map[string]struct{})
+	if cond == nil {
+		return fields, nil
+	}
+	for _, sv := range views {
+		names, err := sv.names()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			types, err := sv.view.fieldTypes(name)
+			if err != nil {
+				return nil, err
+			}
+			for f := range types {
+				fields[f] = struct{}{}
+			}
+		}
+	}
+	return fields, nil
 }
 
 func countRows(column string, found map[string]map[string]struct{}, limit, offset int) []*Series {

@@ -3,6 +3,7 @@ package tsdb
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/timberlinedb/timberline/model"
 )
@@ -135,6 +136,19 @@ func runTogether(chains []chain, w *chainWalk, rows int) {
 
 // chainGroup is how many series are looked up together.
 const chainGroup = 16
+
+// chainPool holds the memory of walks for the next cursors.
+var chainPool = sync.Pool{New: func() any { return new([chainGroup]chain) }}
+
+// releaseChains gives memory back to the pool, but not that of very long series.
+func releaseChains(chains *[chainGroup]chain) {
+	for i := range chains {
+		if cap(chains[i].rows) > 2*maxTogether {
+			chains[i].rows = nil
+		}
+	}
+	chainPool.Put(chains)
+}
 
 // collect appends the live rows of a series below limit whose timestamps are
 // in r to dst[:0], ordered by time and then by arrival.

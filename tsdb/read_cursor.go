@@ -125,8 +125,12 @@ func (c *seriesCursor) Err() error { return c.err }
 // Close forgets the blocks that were decoded.
 func (c *seriesCursor) Close() error {
 	for _, sc := range c.shards {
-		for _, f := range sc.files {
-			f.block.Forget()
+		for i := range sc.sources {
+			if s := &sc.sources[i]; s.cache != nil {
+				s.cache.close()
+			} else {
+				s.file.block.Forget()
+			}
 		}
 	}
 	c.shards, c.rows = nil, nil

@@ -21,6 +21,7 @@ type fileSource struct {
 	file    *shardFile
 	numbers []uint32 // fields to read
 	refs    []tsm.BlockRef
+	near    tsm.BlockRef // the shared block that was found last
 	spans   []unit
 	block   tsm.Block
 
@@ -53,8 +54,11 @@ func newFileSource(f *shardFile, numbers []uint32) *fileSource {
 func (s *fileSource) open(id model.SeriesID, r model.TimeRange) (err error) {
 	s.spans = s.spans[:0]
 	s.units = nil
-	if s.refs, err = s.file.reader.Blocks(id, r, s.refs[:0]); err != nil {
+	if s.refs, err = s.file.reader.BlocksNear(&s.near, id, r, s.refs[:0]); err != nil {
 		return err
+	}
+	if len(s.refs) == 1 && s.refs[0].Shared() {
+		s.near = s.refs[0]
 	}
 	for i := range s.refs {
 		s.spans = append(s.spans, unit{span: s.refs[i].Range, at: i})
@@ -75,19 +79,23 @@ func (s *fileSource) summarize(u unit, dst *cursor.Summary) (bool, error) {
 	ref := &s.refs[u.at]
 	dst.Range, dst.Rows, dst.Fields = ref.Range, ref.Rows, dst.Fields[:0]
 	for _, f := range s.fields {
-		st := cursor.Statistics{Type: f.typ}
-		if f.known {
-			page, ok, err := s.file.reader.PageStats(ref, f.number)
-			if err != nil || !ok || page.Count > 0 && page.Type != f.typ {
-				return false, err
-			}
-			if page.Count > 0 {
-				st = statisticsOf(&page)
-			}
-		}
-		dst.Fields = append(dst.Fields, st)
+		dst.Fields = append(dst.Fields, cursor.Statistics{Type: f.typ})
 	}
-	return true, nil
+	all := true // what the block has of the fields has statistics
+	ok, err := s.file.reader.EachPageStats(ref, func(number uint32, page *tsm.Stats, known bool) {
+		for i := range s.fields {
+			f := &s.fields[i]
+			if !f.known || f.number != number {
+				continue
+			}
+			if !known || page.Type != f.typ {
+				all = false
+				return
+			}
+			dst.Fields[i] = statisticsOf(page)
+		}
+	})
+	return ok && all && err == nil, err
 }
 
 func statisticsOf(p *tsm.Stats) cursor.Statistics {
@@ -113,9 +121,10 @@ type cacheSource struct {
 	walk       chainWalk
 	descending bool
 	first      int // rows of a series that are wanted mostly; 0: all
-	chains     []chain
-	from       int    // index in the request of the series of the first chain
-	current    *chain // of the series at hand
+	memory     *[chainGroup]chain
+	chains     []chain // in memory
+	from       int     // index in the request of the series of the first chain
+	current    *chain  // of the series at hand
 
 	numbers []uint32 // fields to read; nil for all
 	want    []bool   // by column of the table
@@ -157,7 +166,15 @@ func (s *cacheSource) begin(r model.TimeRange, descending bool, first int) {
 	if descending {
 		s.walk.most = first
 	}
-	s.chains, s.from = s.chains[:0], 0
+	s.chains, s.from = nil, 0
+}
+
+// close gives the memory of the walks back.
+func (s *cacheSource) close() {
+	if s.memory != nil {
+		releaseChains(s.memory)
+	}
+	s.memory, s.chains, s.current, s.found = nil, nil, nil, nil
 }
 
 // maxTogether bounds the rows of a series that are looked up ahead.
@@ -167,7 +184,7 @@ const maxTogether = 2048
 func (s *cacheSource) open(series []model.SeriesID, i int) {
 	s.lock()
 	defer s.unlock()
-	if s.chains == nil || i >= s.from+len(s.chains) || i < s.from {
+	if i >= s.from+len(s.chains) || i < s.from {
 		s.lookUp(series[i:min(i+chainGroup, len(series))])
 		s.from = i
 	}
@@ -179,7 +196,10 @@ func (s *cacheSource) open(series []model.SeriesID, i int) {
 }
 
 func (s *cacheSource) lookUp(series []model.SeriesID) {
-	s.chains = grown(s.chains, len(series))
+	if s.memory == nil {
+		s.memory = chainPool.Get().(*[chainGroup]chain)
+	}
+	s.chains = s.memory[:len(series)]
 	for k, id := range series {
 		s.chains[k].begin(&s.walk, uint32(id))
 	}
