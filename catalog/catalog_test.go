@@ -166,3 +166,22 @@ func TestDamagedFile(t *testing.T) {
 		}
 	}
 }
+
+func TestCopyStandsInForADamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	c := open(t, dir)
+	if _, err := c.CreateDatabase("db", nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := vfs.OS().OpenReadWrite(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{0xff}, 30); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if got := open(t, dir).Snapshot(); !reflect.DeepEqual(got, c.Snapshot()) {
+		t.Errorf("from the copy: %+v, want %+v", got, c.Snapshot())
+	}
+}

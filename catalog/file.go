@@ -18,6 +18,7 @@ import (
 // The file, as docs/formats/catalog.md describes it.
 const (
 	fileName      = "catalog"
+	copySuffix    = ".copy"
 	fileMagic     = "TBLCATLG"
 	fileVersion   = 1
 	headerBytes   = 24
@@ -45,7 +46,19 @@ func Open(dir string, opt Options) (*Catalog, error) {
 	return c, nil
 }
 
+// load reads the file, or its copy when the file is damaged. The copy is never
+// older: it is written first.
 func load(fsys vfs.FS, path string) (*Snapshot, error) {
+	s, err := loadFile(fsys, path)
+	if errors.Is(err, ErrCorrupt) || err == nil && s.LastDatabaseID == 0 {
+		if c, copyErr := loadFile(fsys, path+copySuffix); copyErr == nil && c.LastDatabaseID > 0 {
+			return c, nil
+		}
+	}
+	return s, err
+}
+
+func loadFile(fsys vfs.FS, path string) (*Snapshot, error) {
 	b, err := vfs.ReadFile(fsys, path, maxFileBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return new(Snapshot), nil
@@ -60,16 +73,23 @@ func load(fsys vfs.FS, path string) (*Snapshot, error) {
 	return s, nil
 }
 
-// save publishes the state; it is durable when save returns nil.
+// save publishes the state, twice, so that one damaged file does not take the
+// meaning of all data with it; it is durable when save returns nil.
 func (c *Catalog) save(s *Snapshot) error {
 	b, err := encode(s)
 	if err != nil {
 		return err
 	}
-	return vfs.WriteFile(c.opt.FS, c.path, func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
+	for _, path := range []string{c.path + copySuffix, c.path} {
+		err := vfs.WriteFile(c.opt.FS, path, func(w io.Writer) error {
+			_, err := w.Write(b)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func encode(s *Snapshot) ([]byte, error) {

@@ -266,7 +266,11 @@ func TestWrite(t *testing.T) {
 			rows: []string{"m,t=a f=2,g=1,h=3 -0"},
 		},
 		{name: "last of a field given twice", body: "m f=1,f=2", rows: []string{"m f=2 -0"}},
-		{name: "last of a field given with two types", body: "m f=1,f=2i", rows: []string{"m f=2i -0"}},
+		{
+			name: "field given with two types", body: "m f=1,f=2i\nm f=3",
+			err:  `partial write: field type conflict: input field "f" on measurement "m" is type integer, already exists as type float dropped=1`,
+			rows: []string{"m f=3 -0"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -104,7 +104,7 @@ func TestContract(t *testing.T) {
 	add(47, `m,b=1,a=2 f=1`, `"m" "a"="2" "b"="1" | "f"=float 1 | 1700000000123456789`)
 	refuse(48, "duplicate tags", `m,a=1,a=2 f=1`, `m,a=1,b=3,a=2 f=1`)
 	add(49, `m f=1,f=2`, m(`"f"=float 2`))
-	add(50, `m f=1,f=2i`, m(`"f"=integer 2`))
+	add(50, `m f=1,f=2i`, m(`"f"=float 1 "f"=integer 2`))
 	refuse(51, "missing field key", `m =1`, `m f=1,=2`, `m  =1`)
 	refuse(52, "invalid field format", `m ,f=1`, `m f=1,`, `m f=1, g=2`)
 	refuse(53, "bad timestamp", `m f=1 ,g=2`)

@@ -100,8 +100,8 @@ type newKey struct {
 // only the count, which is dst.Lines - dst.Rows().
 //
 // The number of a line is that of its first character's line in the body.
-// Where a field key comes twice in a line, the value that comes last counts,
-// whatever the types.
+// Where a field key comes twice in a line with one type, the value that comes last
+// counts; with two types both are kept, for storage to refuse one.
 func (p *Parser) Parse(dst *model.Batch, body []byte, opt Options) {
 	p.begin(dst, body, opt)
 	for pos := 0; pos < len(body); {

@@ -280,23 +280,29 @@ func appendString(dst, quoted []byte) []byte {
 	return dst
 }
 
-// dropOverwritten leaves one field of each key: it stands where the key came
-// first and has the value, and with it the type, that came last. A field name
-// has only one spelling, so raw keys can be compared.
+// dropOverwritten leaves one field of each key and type: it stands where these
+// came first and has the value that came last. A key that comes with two types
+// stays twice: storage refuses one of them, and with it the row. A field name has
+// only one spelling, so raw keys can be compared.
 func (pt *point) dropOverwritten() {
-	var places map[string]int
+	type name struct {
+		key string
+		typ model.FieldType
+	}
+	var places map[name]int
 	if len(pt.fields) > maxScannedFields {
-		places = make(map[string]int, len(pt.fields))
+		places = make(map[name]int, len(pt.fields))
 	}
 	kept := pt.fields[:0]
 	for _, f := range pt.fields {
 		place, found := 0, false
 		if places != nil {
-			if place, found = places[string(f.key)]; !found {
-				places[string(f.key)] = len(kept)
+			n := name{string(f.key), f.typ}
+			if place, found = places[n]; !found {
+				places[n] = len(kept)
 			}
 		} else {
-			for place < len(kept) && !bytes.Equal(kept[place].key, f.key) {
+			for place < len(kept) && !(kept[place].typ == f.typ && bytes.Equal(kept[place].key, f.key)) {
 				place++
 			}
 			found = place < len(kept)

@@ -12,7 +12,7 @@ import (
 // register tells the monitor what the rooms count. Names with a long past, in
 // /debug/vars, are those of InfluxDB 1.x, so that its dashboards work.
 func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
-	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.cfg.HTTP.BindAddress) }))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		w := s.writer.Metrics()
 		sub := s.subscriber.Metrics()
@@ -26,7 +26,7 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectMemory(c, memory) }))
 }
 
-func collectHTTP(c *monitor.Collector, h httpapi.Statistics, bind string) {
+func collectHTTP(c *monitor.Collector, h httpapi.Statistics, w ingest.Metrics, bind string) {
 	c.Statistic(monitor.Statistic{
 		Name: "httpd", Distinct: []string{"bind"}, Tags: map[string]string{"bind": bind},
 		Values: map[string]any{
@@ -36,6 +36,8 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, bind string) {
 			"queryReq": h.QueryRequests, "queryReqDurationNs": h.QueryDurationNs, "queryRespBytes": h.QueryResponseBytes,
 			"writeReq": h.WriteRequests, "writeReqActive": h.ActiveWrites, "writeReqDurationNs": h.WriteDurationNs,
 			"writeReqBytes": h.WriteBytes, "pointsWrittenDropped": h.PointsDropped,
+			"pointsWrittenOK": w.Rows, "pointsWrittenFail": int64(0), "valuesWrittenOK": w.Values,
+			"promReadReq": int64(0), "promWriteReq": int64(0), "fluxQueryReq": int64(0), "fluxQueryReqDurationNs": int64(0),
 		},
 	})
 	c.Counter("http_requests_total", "Requests that were answered.", float64(h.Requests))

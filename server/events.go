@@ -6,6 +6,7 @@ import (
 
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb"
+	"github.com/timberlinedb/timberline/wal"
 )
 
 // storeEvents writes what storage tells to the log.
@@ -34,6 +35,20 @@ func storeEvents(log *slog.Logger) tsdb.Events {
 		OrphanRemoved: func(name string) { log.Info("removed what a crash or a drop left", "name", name) },
 		RowsDropped: func(s tsdb.ShardRef, rows int, reason string) {
 			of(s).Debug("rows refused", "rows", rows, "reason", reason)
+		},
+	}
+}
+
+// logEvents writes what the write-ahead log tells to the log of the server.
+func logEvents(log *slog.Logger) wal.Events {
+	return wal.Events{
+		NoSpace:       func(err error) { log.Error("disk is full, writes are refused", "error", err) },
+		SpaceReturned: func() { log.Info("there is space again, writes are taken") },
+		Poisoned: func(err error) {
+			log.Error("write-ahead log has failed, writes are refused until the next start", "error", err)
+		},
+		Truncated: func(segment string, offset int64, torn int64) {
+			log.Warn("torn tail of the write-ahead log cut", "segment", segment, "offset", offset, "bytes", torn)
 		},
 	}
 }

@@ -76,7 +76,7 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 	}
 	return tsdb.Options{
 		Budget:            memory,
-		WAL:               wal.Options{SyncMode: mode, SyncInterval: d.WALSyncInterval},
+		WAL:               wal.Options{SyncMode: mode, SyncInterval: d.WALSyncInterval, Events: logEvents(log)},
 		CacheLimit:        int64(d.CacheMaxMemorySize),
 		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
 		FlushAge:          d.CacheSnapshotWriteColdDuration,

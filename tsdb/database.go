@@ -30,7 +30,8 @@ type database struct {
 	mu      sync.RWMutex // guards the fields below
 	shards  map[uint64]*shard
 	failed  map[uint64]*failedShard
-	gone    map[uint64]bool // dropped since the store was opened
+	lost    []*index.CorruptionError // ranges of series whose keys cannot be read; set by openDatabase
+	gone    map[uint64]bool          // dropped since the store was opened
 	dropped bool
 }
 
@@ -59,6 +60,7 @@ func openDatabase(ctx context.Context, s *Store, id uint32) (*database, error) {
 	}
 	for _, d := range db.index.Damage() {
 		s.corrupted(d)
+		db.noteLostSeries(d)
 	}
 	return db, nil
 }

@@ -125,7 +125,7 @@ func (s *Store) orphanRemoved(path string) {
 // quarantine, and returns the error that reads over its time range get.
 func (s *Store) setAside(ref ShardRef, path string, lost model.TimeRange, cause error) error {
 	if errors.Is(cause, fs.ErrNotExist) {
-		cause = &CorruptError{File: path, Offset: -1, Reason: "the file is missing"}
+		cause = &CorruptError{File: path, Offset: -1, Reason: reasonMissing}
 	}
 	if !errors.Is(cause, cursor.ErrCorrupt) {
 		return cause

@@ -29,6 +29,9 @@ var (
 	ErrCacheFull = errors.New("cache is full")
 )
 
+// reasonMissing is the Reason for a file that is named and not there.
+const reasonMissing = "the file is missing"
+
 // CorruptError names damaged data. It matches cursor.ErrCorrupt.
 type CorruptError struct {
 	File   string

@@ -35,6 +35,7 @@ type manifest struct {
 	file  vfs.File
 	size  int64
 	state manifestState
+	cut   int64 // offset of the damaged end that was dropped at open; 0: none was
 
 	// unsure says that the last append failed and that nobody knows what the
 	// file ends with. The next edit writes the whole file anew.
@@ -61,6 +62,9 @@ func openManifest(fsys vfs.FS, path string) (*manifest, error) {
 		return nil, err
 	}
 	m.state = state
+	if size < int64(len(b)) {
+		m.cut = size
+	}
 	if size < int64(len(b)) || size > manifestRewrite {
 		return m, m.rewrite(state)
 	}

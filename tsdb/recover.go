@@ -40,6 +40,9 @@ func (s *Store) recover(ctx context.Context) error {
 	s.committed.Store(log.DurableLSN())
 	for _, db := range s.list() {
 		for _, sh := range db.list() {
+			if err := sh.settleSuspects(found.FirstLSN); err != nil {
+				return fmt.Errorf("open shard %d: %w", sh.spec.ID, err)
+			}
 			if err := sh.settleReplay(ctx); err != nil {
 				return fmt.Errorf("open shard %d: %w", sh.spec.ID, err)
 			}

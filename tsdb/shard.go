@@ -46,6 +46,7 @@ type shard struct {
 	frozen    []*cache     // being flushed, oldest first; never changed once published
 	files     []*shardFile // ascending by generation; never changed once published
 	lost      []lostFile
+	suspects  []string     // files that a damaged end of the manifest may have named; see settleSuspects
 	deletes   []tsm.Delete // of tombs and those on their way there; never changed once published
 	next      uint64       // next number and generation
 	lastFlush time.Time
@@ -144,6 +145,10 @@ func (sh *shard) removeOrphans() error {
 	for _, name := range names {
 		ext := filepath.Ext(name)
 		if ext != vfs.TempSuffix && (ext != ".tsm" || known[name]) {
+			continue
+		}
+		if ext == ".tsm" && sh.manifest.cut > 0 {
+			sh.suspects = append(sh.suspects, filepath.Join(sh.dir, name))
 			continue
 		}
 		if err := sh.store.removeOrphan(filepath.Join(sh.dir, name)); err != nil {

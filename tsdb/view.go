@@ -3,6 +3,7 @@ package tsdb
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,7 +43,23 @@ func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.Ti
 	}
 	slices.SortFunc(v.shards, func(a, b *shardView) int { return cmp.Compare(a.spec.Range.Min, b.spec.Range.Min) })
 	v.present = d.index.Present(v.ids)
+	if err := errors.Join(d.lostSeries(v.present), v.lostFiles()); err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
 	return v, nil
+}
+
+// lostFiles returns an error when a file of the view's range cannot be read:
+// nobody knows which series it had, so every answer might lack some.
+func (v *view) lostFiles() error {
+	for _, sv := range v.shards {
+		for _, l := range sv.lost {
+			if l.Range.Overlaps(v.span) {
+				return fmt.Errorf("file %d of shard %d cannot be read: %w", l.Number, sv.spec.ID, l.err)
+			}
+		}
+	}
+	return nil
 }
 
 // view is a cursor.View.
