@@ -92,7 +92,7 @@ func (s *slab) list(n int) []value {
 		return nil
 	}
 	if len(s.values) < n {
-		s.values = make([]value, max(n, slabPoints))
+		s.values = make([]value, max(n, min(n*max(s.size, firstSlabPoints), slabPoints)))
 	}
 	l := s.values[:n:n]
 	s.values = s.values[n:]
