@@ -71,6 +71,11 @@ func TestColumnsAgreeWithPoints(t *testing.T) {
 		for _, name := range functions[field] {
 			b.storage.Store.BatchRows = 1 + rng.IntN(100)
 			where, group := wheres[rng.IntN(len(wheres))], groups[rng.IntN(len(groups))]
+			if (name == "first" || name == "last") && !strings.Contains(group, "time(") {
+				// Over several series InfluxDB looks at two simultaneous rows at most, but at
+				// all rows of a subquery: only single series must agree.
+				group = "GROUP BY host, dc"
+			}
 			inner := ""
 			if where != "" {
 				inner = " WHERE " + where

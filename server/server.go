@@ -167,6 +167,8 @@ func (s *Server) Health(context.Context) []httpapi.HealthCheck {
 		check.Status, check.Message = "fail", "the write-ahead log has failed; writes are refused until the next start"
 	case m.FailedShards > 0 || m.LostFiles > 0:
 		check.Message = fmt.Sprintf("damaged data: %d shards and %d files cannot be read, see the log; the rest is served", m.FailedShards, m.LostFiles)
+	case m.CorruptionsFound > 0:
+		check.Message = "damaged data was found since the start, last: " + m.LastCorruption
 	}
 	return []httpapi.HealthCheck{check}
 }

@@ -221,6 +221,7 @@ type shardCursor struct {
 	files   []*fileSource
 	merger  merger
 
+	single   bool // one series is asked for
 	summable bool // summaries are asked for, and all fields have the type asked for
 }
 
@@ -234,7 +235,7 @@ type shardSource struct {
 }
 
 func newShardCursor(sv *shardView, req *cursor.Request, span model.TimeRange, durable uint64) *shardCursor {
-	sc := &shardCursor{view: sv, summable: req.Offer != nil}
+	sc := &shardCursor{view: sv, summable: req.Offer != nil, single: len(req.Series) == 1}
 	var summed []summedField
 	for _, f := range req.Fields {
 		at := -1
@@ -280,6 +281,7 @@ func (sc *shardCursor) addSources(measurement string, durable uint64) {
 			continue
 		}
 		s := newFileSource(f, sc.numbers)
+		s.single = sc.single
 		sc.files = append(sc.files, s)
 		info := f.reader.Info()
 		sc.sources = append(sc.sources, shardSource{

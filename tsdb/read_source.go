@@ -1,9 +1,11 @@
 package tsdb
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/timberlinedb/timberline/internal/slab"
 	"github.com/timberlinedb/timberline/model"
@@ -22,6 +24,7 @@ type fileSource struct {
 	numbers []uint32 // fields to read
 	refs    []tsm.BlockRef
 	near    tsm.BlockRef // the shared block that was found last
+	single  bool         // one series is read: the rest of a shared block is of no use
 	spans   []unit
 	block   tsm.Block
 
@@ -71,7 +74,28 @@ func (s *fileSource) decodeBlock(u unit) (*tsm.SeriesRows, error) {
 	if err := s.file.reader.ReadBlock(&s.refs[u.at], s.numbers, &s.block); err != nil {
 		return nil, err
 	}
+	if s.single && s.refs[u.at].Shared() {
+		own := copyOf(&s.block.SeriesRows)
+		s.block = tsm.Block{}
+		return own, nil
+	}
 	return &s.block.SeriesRows, nil
+}
+
+// copyOf returns rows that hold no memory but their own: a cursor of one series
+// among very many must not keep a decoded block of thousands of others.
+func copyOf(rows *tsm.SeriesRows) *tsm.SeriesRows {
+	own := &tsm.SeriesRows{Series: rows.Series, Times: slices.Clone(rows.Times), Columns: slices.Clone(rows.Columns)}
+	for i := range own.Columns {
+		c := &own.Columns[i]
+		c.Present = slices.Clone(c.Present)
+		c.Floats, c.Integers, c.Unsigneds = slices.Clone(c.Floats), slices.Clone(c.Integers), slices.Clone(c.Unsigneds)
+		c.Booleans, c.Strings = slices.Clone(c.Booleans), slices.Clone(c.Strings)
+		for k, s := range c.Strings {
+			c.Strings[k] = bytes.Clone(s)
+		}
+	}
+	return own
 }
 
 // summarize fills in what the index of the file says of the fields of a block.
