@@ -1,4 +1,4 @@
-// Timberline is the database server and its tools in one program.
+// Command timberline is the database server and its tools in one program.
 package main
 
 import (
