@@ -281,6 +281,10 @@ func (x *Index) Sync() error {
 		return err
 	}
 	defer s.release()
+	// A creation that has journaled its series and not yet appended them is waited
+	// for: who syncs believes that the journal may forget them afterwards.
+	x.createMu.Lock()
+	x.createMu.Unlock() //nolint:staticcheck // nothing to do inside
 	return x.log.sync()
 }
 
