@@ -154,7 +154,7 @@ func TestEpoch(t *testing.T) {
 func TestZone(t *testing.T) {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip(err)
+		t.Skip("no time zone data on this machine: ", err)
 	}
 	h := newHouse(t)
 	s := series("a", "time", times(t0, t0+1))

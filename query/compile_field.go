@@ -48,7 +48,7 @@ func (c *fieldCompiler) compileExpr(expr influxql.Expr) error {
 	case influxql.Literal:
 		return errors.New("field must contain at least one variable")
 	}
-	return errors.New("unimplemented")
+	return errors.New("unimplemented") // the text of InfluxDB 1.x for what no grammar yields here
 }
 
 func (c *fieldCompiler) compileBinary(expr *influxql.BinaryExpr) error {
