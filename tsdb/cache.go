@@ -24,6 +24,7 @@ type cache struct {
 	minLSN     uint64 // of the first frame with rows in here; 0 when empty
 	maxLSN     uint64
 	since      time.Time // of the first write
+	latest     time.Time // of the last write
 	frozen     atomic.Bool
 
 	mu      sync.RWMutex // guards the fields below and the tables
@@ -59,7 +60,7 @@ func (c *cache) insert(lsn, durable uint64, now time.Time, t *model.Table, field
 	if c.minLSN == 0 {
 		c.minLSN, c.since = lsn, now
 	}
-	c.maxLSN = lsn
+	c.maxLSN, c.latest = lsn, now
 	c.rows.Add(int64(t.Rows()))
 	c.charge()
 	return fresh

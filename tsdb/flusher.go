@@ -20,6 +20,14 @@ const (
 	minSyncPoll = 5 * time.Millisecond
 )
 
+// A cache of at least idleFlushBytes is flushed when it took no rows for one of
+// idleFlushShare of Options.FlushAge: the load is over, and its memory and its part
+// of the log are better used elsewhere.
+const (
+	idleFlushBytes = 1 << 20
+	idleFlushShare = 10
+)
+
 // flusher decides when flushLoop flushes what, and tells those who wait for room.
 type flusher struct {
 	store *Store
@@ -86,6 +94,7 @@ func (s *Store) flushLoop(tick clock.Ticker) {
 		case <-s.flusher.wake:
 		case <-tick.C():
 			s.chargeIndexes()
+			s.trimLog()
 		}
 		s.flushDue()
 	}
@@ -149,9 +158,10 @@ func (sh *shard) retryDeletes(ctx context.Context) error {
 type flushState struct {
 	sh     *shard
 	bytes  int64
-	since  time.Time
-	frozen bool // an earlier flush failed
-	unsafe bool // has deletes without a durable tombstone
+	since  time.Time // of the first write
+	latest time.Time // of the last write
+	frozen bool      // an earlier flush failed
+	unsafe bool      // has deletes without a durable tombstone
 }
 
 func (sh *shard) flushState() flushState {
@@ -164,7 +174,7 @@ func (sh *shard) flushState() flushState {
 	st.frozen = len(sh.frozen) > 0
 	if !sh.active.empty() {
 		sh.active.mu.RLock()
-		st.since = sh.active.since
+		st.since, st.latest = sh.active.since, sh.active.latest
 		sh.active.mu.RUnlock()
 		st.bytes = sh.active.bytes.Load()
 	}
@@ -193,7 +203,8 @@ func (s *Store) nextFlush() *shard {
 		switch {
 		case st.frozen, st.unsafe,
 			st.bytes >= s.opt.ShardCacheBytes,
-			st.bytes > 0 && now.Sub(st.since) >= s.opt.FlushAge:
+			st.bytes > 0 && now.Sub(st.since) >= s.opt.FlushAge,
+			st.bytes >= idleFlushBytes && now.Sub(st.latest) >= s.opt.FlushAge/idleFlushShare:
 			return st.sh
 		}
 	}

@@ -36,7 +36,9 @@ type Options struct {
 	// CacheFlushBytes is the total of the caches that take rows from which on
 	// the largest are flushed; zero is half of CacheLimit.
 	CacheFlushBytes int64
-	// FlushAge is how long rows stay in a cache at most; zero is 10 minutes.
+	// FlushAge is how long rows stay in a cache at most; zero is 10 minutes. A
+	// cache of more than 1 MiB that takes no more rows is flushed after a tenth
+	// of it.
 	FlushAge time.Duration
 	// WriteStall is how long a write waits for room in the cache; zero is 1
 	// second, negative does not wait.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 )
@@ -46,8 +47,11 @@ type Log struct {
 	number   uint64 // of the newest segment
 	link     link   // to the newest segment with frames, for the first new one
 
-	active  *segment // takes frames; nil before the first was created
-	rolling bool     // the next segment is being created, next must not change
+	active   *segment // takes frames; nil before the first was created
+	rolling  bool     // the next segment is being created, next must not change
+	renewing bool     // the next segment is wanted although the active one has room
+	released uint64   // frames below are not needed, as Release was told
+	quiet    quiet    // Trim's own
 
 	asked, answered uint64 // requests for space
 	wanted          int64  // the largest frame that waits for space
@@ -67,8 +71,9 @@ type link struct {
 
 // spare is a released file that waits for its next use.
 type spare struct {
-	name string
-	size int64
+	name  string
+	size  int64
+	since time.Time // when it became one
 }
 
 // epoch is what is committed together.
@@ -145,6 +150,11 @@ func (l *Log) Append(kind Kind, payload []byte) (lsn uint64, err error) {
 	if kind == 0 || kind >= kindReserved {
 		return 0, fmt.Errorf("append frame: kind %d is reserved", kind)
 	}
+	return l.append(kind, payload)
+}
+
+// append is Append without the checks.
+func (l *Log) append(kind Kind, payload []byte) (lsn uint64, err error) {
 	size := int64(frameHeaderBytes + len(payload))
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -299,19 +309,23 @@ func (l *Log) poison(cause error) {
 	}
 }
 
-// Close commits what was appended, stops the goroutines and closes the files.
-// It returns why the log is poisoned, if it is. Further calls return the same.
+// Close commits what was appended, stops the goroutines, gives back the disk
+// space that nothing is in, and closes the files. It returns why the log is poisoned, if it is. Further calls return the same.
 func (l *Log) Close() error {
 	l.closeOnce.Do(func() {
+		trimmed := l.trimClosing()
 		l.mu.Lock()
 		l.closing = true
 		l.changed.Broadcast()
 		l.mu.Unlock()
 		close(l.stop)
 		l.loops.Wait()
+		if l.Err() == nil {
+			trimmed = errors.Join(trimmed, l.shrink(), l.dropSpares(l.opt.Clock.Now()))
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.closeErr = errors.Join(l.err, l.closeFilesLocked())
+		l.closeErr = errors.Join(l.err, trimmed, l.closeFilesLocked())
 	})
 	return l.closeErr
 }

@@ -40,6 +40,9 @@ type Options struct {
 	// SpareSegments is how many released segments are kept for their next use;
 	// zero is 2, negative is none.
 	SpareSegments int
+	// SpareAge is how long a spare may be of no use before Trim removes it; zero
+	// is 1 minute.
+	SpareAge time.Duration
 
 	SyncMode     SyncMode
 	SyncInterval time.Duration // of the Interval mode; zero is 100 ms
@@ -100,6 +103,9 @@ func (o *Options) EnsureDefaults(dir string) {
 	if o.SpareSegments == 0 {
 		o.SpareSegments = 2
 	}
+	if o.SpareAge == 0 {
+		o.SpareAge = time.Minute
+	}
 	if o.SyncInterval == 0 {
 		o.SyncInterval = 100 * time.Millisecond
 	}
@@ -117,6 +123,9 @@ func (o *Options) Validate() error {
 	var errs []error
 	if o.SegmentBytes < minSegmentBytes || o.SegmentBytes > maxSegmentBytes {
 		errs = append(errs, fmt.Errorf("segment size is %d bytes, want %d to %d", o.SegmentBytes, minSegmentBytes, maxSegmentBytes))
+	}
+	if o.SpareAge < 0 {
+		errs = append(errs, fmt.Errorf("age of spares is %v, want a positive one", o.SpareAge))
 	}
 	if o.SyncMode > Interval {
 		errs = append(errs, fmt.Errorf("sync mode %d is not known", o.SyncMode))

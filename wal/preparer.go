@@ -96,7 +96,8 @@ func (e *fatalError) Unwrap() error { return e.cause }
 func (l *Log) secure(size int64) error {
 	l.mu.Lock()
 	s := l.active
-	if s == nil || s.end+size+endMarkBytes > s.limit {
+	if s == nil || s.end+size+endMarkBytes > s.limit || l.renewing {
+		l.renewing = false
 		l.rolling = true
 		l.mu.Unlock()
 		err := l.roll(size)

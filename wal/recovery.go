@@ -194,7 +194,7 @@ func (r *recoverer) readSpare(path string) error {
 		return r.remove(path)
 	}
 	r.generation = max(r.generation, h.generation)
-	r.spares = append(r.spares, spare{name: path, size: s.size})
+	r.spares = append(r.spares, spare{name: path, size: s.size, since: r.opt.Clock.Now()})
 	return nil
 }
 

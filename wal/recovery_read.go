@@ -311,7 +311,7 @@ func (r *recoverer) recycle(seg *segment) error {
 	if len(r.spares) >= r.opt.SpareSegments || seg.size > r.opt.SegmentBytes {
 		return r.remove(seg.name)
 	}
-	sp := spare{name: filepath.Join(r.dir, spareName(seg.number)), size: seg.size}
+	sp := spare{name: filepath.Join(r.dir, spareName(seg.number)), size: seg.size, since: r.opt.Clock.Now()}
 	if err := r.fs.Rename(seg.name, sp.name); err != nil {
 		return fmt.Errorf("recycle segment %s: %w", seg.name, err)
 	}

@@ -10,6 +10,15 @@ import (
 // first. After a crash during Release some of them may still be there and are
 // replayed again.
 func (l *Log) Release(low uint64) error {
+	l.mu.Lock()
+	l.released = max(l.released, low)
+	l.mu.Unlock()
+	return l.releaseUpTo(low, true)
+}
+
+// releaseUpTo takes segments out of the log. Those that fit become spares if
+// spares are wanted.
+func (l *Log) releaseUpTo(low uint64, spares bool) error {
 	l.releasing.Lock()
 	defer l.releasing.Unlock()
 	for {
@@ -17,6 +26,7 @@ func (l *Log) Release(low uint64) error {
 		if s == nil || err != nil {
 			return err
 		}
+		recycle = recycle && spares
 		if err := l.release(s, recycle); err != nil {
 			return err
 		}
@@ -78,7 +88,7 @@ func (l *Log) release(s *segment, recycle bool) error {
 	l.mu.Lock()
 	l.metrics.Released++
 	if recycle {
-		l.spares = append(l.spares, spare{name: spareAs, size: s.size})
+		l.spares = append(l.spares, spare{name: spareAs, size: s.size, since: l.opt.Clock.Now()})
 	}
 	l.mu.Unlock()
 	if l.opt.Events.SegmentReleased != nil {
