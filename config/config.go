@@ -35,9 +35,12 @@ type Coordinator struct {
 	QueryTimeout         time.Duration
 	LogQueriesAfter      time.Duration
 	MaxConcurrentQueries int
+	MaxQueuedQueries     int
+	QueuedQueryTimeout   time.Duration
 	MaxSelectPoint       int
 	MaxSelectSeries      int
 	MaxSelectBuckets     int
+	MaxFillBuckets       int
 	MaxQueryMemory       Size
 }
 

@@ -137,3 +137,6 @@ func (m *Monitor) collect() *Collector {
 
 // Statistics returns the statistics of all sources.
 func (m *Monitor) Statistics() []Statistic { return m.collect().statistics }
+
+// Started returns when the monitor, and with it the program, was started.
+func (m *Monitor) Started() time.Time { return m.started }

@@ -92,7 +92,7 @@ func newAggregateScan(s *source, call *influxql.Call, untimed bool, scans []*agg
 	}
 	var layout *rowLayout
 	if a != nil {
-		layout, ok = a.calls[0].layout.withMain(s, ref, a.fields)
+		layout, ok = a.calls[len(a.calls)-1].layout.withMain(s, ref, a.fields)
 	} else {
 		layout, ok = newRowLayout(s, ref)
 	}

@@ -24,7 +24,7 @@ func New(cat *catalog.Catalog, st Storage, opt Options) *Engine {
 	opt.EnsureDefaults()
 	return &Engine{
 		catalog: cat, storage: st, opt: opt,
-		running: runningTable{clock: opt.Clock, most: opt.MaxConcurrent},
+		running: runningTable{clock: opt.Clock, most: opt.MaxConcurrent, queue: opt.MaxQueued, wait: opt.QueueTimeout},
 	}
 }
 
@@ -94,7 +94,7 @@ func (e *Engine) RunParsed(ctx context.Context, q *influxql.Query, req Request, 
 		return err
 	}
 	req.Text = Shown(req.Text) // from here on it is only shown and logged
-	ctx, id, leave, err := e.running.enter(ctx, req.Text, req.Database)
+	ctx, id, leave, err := e.running.enter(ctx, req.Text, req.Database, urgent(q))
 	if err != nil {
 		return emit(&Result{Err: err})
 	}
@@ -132,6 +132,21 @@ func (e *Engine) RunParsed(ctx context.Context, q *influxql.Query, req Request, 
 	}
 	return nil
 }
+
+// urgent reports whether a request is only there to look after other queries, for which it must not wait.
+func urgent(q *influxql.Query) bool {
+	for _, stmt := range q.Statements {
+		switch stmt.(type) {
+		case *influxql.ShowQueriesStatement, *influxql.KillQueryStatement:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// Metrics tells how many queries there are and were.
+func (e *Engine) Metrics() Metrics { return e.running.count() }
 
 // Running returns the queries that run now, oldest first.
 func (e *Engine) Running() []Running { return e.running.list() }
@@ -188,6 +203,7 @@ type statementRun struct {
 	views   []*openView
 	series  int64        // series looked at so far
 	points  atomic.Int64 // rows read so far
+	filled  int64        // windows filled so far
 }
 
 // send delivers a result of the statement.

@@ -50,6 +50,7 @@ const (
 	limitSeries     = "max-select-series"
 	limitBuckets    = "max-select-buckets"
 	limitConcurrent = "max-concurrent-queries"
+	limitFill       = "max-fill-buckets" // of this program alone
 )
 
 func errDatabaseNotFound(name string) error { return fmt.Errorf("database not found: %s", name) }
@@ -61,7 +62,8 @@ type memoryError struct {
 }
 
 func (e *memoryError) Error() string {
-	return fmt.Sprintf("%v: the query holds %d bytes, %d more are above its limit of %d", budget.ErrExceeded, e.used, e.n, e.most)
+	return fmt.Sprintf("%v: the query holds %d bytes, %d more are above its limit of %d, the setting max-query-memory",
+		budget.ErrExceeded, e.used, e.n, e.most)
 }
 
 func (e *memoryError) Unwrap() error { return budget.ErrExceeded }

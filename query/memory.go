@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/timberlinedb/timberline/internal/budget"
@@ -21,7 +22,7 @@ func (m *memory) reserve(n int64) error {
 	}
 	if err := m.all.Reserve(n); err != nil {
 		m.used.Add(-n)
-		return err
+		return fmt.Errorf("%w, the setting memory-limit", err)
 	}
 	return nil
 }

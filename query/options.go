@@ -21,7 +21,11 @@ type Options struct {
 	MaxSelectPoints  int   // rows that one SELECT may read; 0: no limit
 	MaxSelectSeries  int   // series that one SELECT may read; 0: no limit
 	MaxSelectBuckets int   // time intervals of a GROUP BY time(); 0: no limit
-	MaxConcurrent    int   // queries that run at the same time; 0: no limit
+	MaxFillBuckets   int   // time intervals without a value that one SELECT may fill; 0: no limit
+	MaxConcurrent    int   // requests that run at the same time; 0: no limit
+	MaxQueued        int   // requests that wait for one of those to end; 0: none, they are refused
+
+	QueueTimeout time.Duration // how long a request waits for others; 0: as long as its client
 
 	Timeout  time.Duration // how long a query may run; 0: for ever
 	LogAfter time.Duration // queries that run longer are logged; 0: none

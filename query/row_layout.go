@@ -16,6 +16,41 @@ type rowLayout struct {
 	// rowFields is how many of the fields, from the first, make a row by having a value. The others are only in the
 	// condition.
 	rowFields int
+
+	// places finds fields in long lists; nil for short ones. The layouts of one scan share it, and each has a part of the
+	// fields from the first one on: what lies beyond that part, or is another field there, counts as missing.
+	places map[cursor.Field]int
+}
+
+// manyFields is from how many fields on they are looked up in a map.
+const manyFields = 32
+
+// place returns the column of a field, -1 when it has none yet.
+func (l *rowLayout) place(f cursor.Field) int {
+	if len(l.fields) < manyFields {
+		return slices.Index(l.fields, f)
+	}
+	if i, ok := l.places[f]; ok && i < len(l.fields) && l.fields[i] == f {
+		return i
+	}
+	return -1
+}
+
+// add gives a field the next column.
+func (l *rowLayout) add(f cursor.Field) int {
+	l.fields = append(l.fields, f)
+	last := len(l.fields) - 1
+	switch {
+	case last+1 < manyFields:
+		return last
+	case l.places == nil || last+1 == manyFields:
+		l.places = make(map[cursor.Field]int)
+		for i, f := range l.fields {
+			l.places[f] = i
+		}
+	}
+	l.places[f] = last
+	return last
 }
 
 // auxPlace is a column, a tag (column -1), or nothing (tag is "" too).
@@ -54,10 +89,10 @@ func newRowLayout(s *source, main *influxql.VarRef) (l *rowLayout, ok bool) {
 	return l, true
 }
 
-// withMain returns the layout of another driving name over the same rows. fields are those that are read so far; what is
-// missing is added to them.
+// withMain returns the layout of another driving name over the same rows. fields are those that are read so far, those
+// of the layout made last; what is missing is added to them.
 func (l *rowLayout) withMain(s *source, main *influxql.VarRef, fields []cursor.Field) (*rowLayout, bool) {
-	other := &rowLayout{fields: slices.Clip(fields), aux: l.aux, rowFields: 1}
+	other := &rowLayout{fields: fields, aux: l.aux, rowFields: 1, places: l.places}
 	other.main = other.column(s, main)
 	return other, other.main >= 0
 }
@@ -69,11 +104,10 @@ func (l *rowLayout) column(s *source, ref *influxql.VarRef) int {
 	if !ok {
 		return -1
 	}
-	if i := slices.Index(l.fields, f); i >= 0 {
+	if i := l.place(f); i >= 0 {
 		return i
 	}
-	l.fields = append(l.fields, f)
-	return len(l.fields) - 1
+	return l.add(f)
 }
 
 // find is column without adding.
@@ -82,7 +116,7 @@ func (l *rowLayout) find(s *source, ref *influxql.VarRef) int {
 	if !ok {
 		return -1
 	}
-	return slices.Index(l.fields, f)
+	return l.place(f)
 }
 
 func (l *rowLayout) field(s *source, ref *influxql.VarRef) (cursor.Field, bool) {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -214,6 +215,8 @@ func (s *slotScanner) scanAt(t int64, name, tagsID string, places []value) error
 
 // joinedRows joins the points of several iterators by series and time into rows.
 type joinedRows struct {
+	ctx        context.Context
+	rows       int // so far
 	scanners   []*slotScanner
 	projection *projection
 	ascending  bool
@@ -229,6 +232,11 @@ func (c *joinedRows) close() {
 }
 
 func (c *joinedRows) scan(r *row) (bool, error) {
+	if c.rows++; c.rows%64 == 0 { // rows may come from memory alone
+		if err := c.ctx.Err(); err != nil {
+			return false, err
+		}
+	}
 	var next *point
 	for _, s := range c.scanners {
 		p, err := s.in.peek()
@@ -339,6 +347,6 @@ func (b *builder) scanner(in iterator, main int, s *slots, opt *scanOptions) *sl
 
 func (b *builder) joined(scanners []*slotScanner, exprs []influxql.Expr, s *slots, opt *scanOptions) rowCursor {
 	return &joinedRows{
-		scanners: scanners, projection: newProjection(exprs, len(s.types)), ascending: opt.ascending,
+		ctx: b.run.ctx, scanners: scanners, projection: newProjection(exprs, len(s.types)), ascending: opt.ascending,
 	}
 }

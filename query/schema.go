@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"slices"
 
 	"github.com/timberlinedb/timberline/influxql"
@@ -10,6 +11,7 @@ import (
 
 // openView is a view of one retention policy with what was asked of it so far.
 type openView struct {
+	ctx              context.Context // of the query
 	database, policy string
 	view             cursor.View
 	shards           shardSpans
@@ -49,6 +51,9 @@ func (v *openView) allMeasurements() ([]string, error) {
 
 // fieldTypes returns the fields of a measurement with their types.
 func (v *openView) fieldTypes(measurement string) (map[string]influxql.DataType, error) {
+	if err := v.ctx.Err(); err != nil { // there may be many measurements
+		return nil, err
+	}
 	if types, ok := v.fields[measurement]; ok {
 		return types, nil
 	}
@@ -97,7 +102,7 @@ func (r *statementRun) view(database, policy string, times model.TimeRange) (*op
 	if err != nil {
 		return nil, err
 	}
-	v := &openView{database: database, policy: policy, view: view, shards: r.spansOf(database, policy, times)}
+	v := &openView{ctx: r.ctx, database: database, policy: policy, view: view, shards: r.spansOf(database, policy, times)}
 	r.views = append(r.views, v)
 	return v, nil
 }

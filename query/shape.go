@@ -89,6 +89,7 @@ type fillIterator struct {
 	run     *statementRun
 	filled  int // windows without a point so far
 	started bool
+	over    bool // the windows have come to an end of time
 	name    string
 	tags    *tagset
 	time    int64 // of the window that comes next
@@ -152,7 +153,7 @@ func (f *fillIterator) next() (*point, error) {
 
 // begin starts the windows of a series.
 func (f *fillIterator) begin(p *point) {
-	f.name, f.tags, f.prev = p.name, p.tags, nil
+	f.name, f.tags, f.prev, f.over = p.name, p.tags, nil, false
 	f.time = f.from
 	if f.time == influxql.MinTime {
 		f.time, _ = f.opt.of(p.time)
@@ -162,7 +163,10 @@ func (f *fillIterator) begin(p *point) {
 
 // windowsLeft reports whether the series has windows behind its last point.
 func (f *fillIterator) windowsLeft() bool {
-	if f.opt.ascending {
+	switch {
+	case f.over:
+		return false
+	case f.opt.ascending:
 		return f.time <= f.to
 	}
 	return f.time >= f.to && f.to != influxql.MinTime
@@ -172,6 +176,9 @@ func (f *fillIterator) windowsLeft() bool {
 func (f *fillIterator) missing() (*point, error) {
 	if f.filled++; f.filled%1024 == 0 { // there is no end of empty windows, and nothing is read for them
 		if err := f.run.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := f.run.countFilled(1024); err != nil {
 			return nil, err
 		}
 	}
@@ -196,6 +203,15 @@ func (f *fillIterator) missing() (*point, error) {
 		}
 	}
 	return p, nil
+}
+
+// countFilled checks the limit on windows that are filled.
+func (r *statementRun) countFilled(n int) error {
+	r.filled += int64(n)
+	if most := r.engine.opt.MaxFillBuckets; most > 0 && r.filled > int64(most) {
+		return &LimitError{Limit: limitFill, Got: r.filled, Most: int64(most)}
+	}
+	return nil
 }
 
 // between returns the value at the current window on the line from one point to another.
@@ -224,10 +240,14 @@ func linear(t, t0, t1 int64, v0, v1 float64) float64 {
 
 // advance moves to the next window, across changes of the zone's offset.
 func (f *fillIterator) advance() {
-	if f.opt.ascending {
-		f.time += f.opt.interval
-	} else {
-		f.time -= f.opt.interval
+	switch step := f.opt.interval; {
+	case f.opt.ascending && f.time > influxql.MaxTime-step, !f.opt.ascending && f.time < influxql.MinTime+step:
+		f.over = true
+		return
+	case f.opt.ascending:
+		f.time += step
+	default:
+		f.time -= step
 	}
 	if f.opt.location == nil {
 		return

@@ -60,7 +60,7 @@ func (r *statementRun) collectFields(sv sourceView, into map[string]map[fieldKey
 		if err != nil {
 			return err
 		}
-		err = shardFields(sourceView{&openView{view: view}, sv.sources}, into)
+		err = shardFields(sourceView{&openView{ctx: r.ctx, view: view}, sv.sources}, into)
 		view.Close()
 		if err != nil {
 			return err

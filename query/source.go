@@ -60,18 +60,20 @@ func (r *statementRun) newSource(view *openView, measurement string, opt *scanOp
 	if err := r.memory.reserve(int64(set.Len()) * seriesBytes); err != nil {
 		return nil, err
 	}
-	s.group(set, cond)
+	if err := s.group(set, cond); err != nil {
+		return nil, err
+	}
 	s.limitGroups()
 	return s, r.countSeries(len(s.series))
 }
 
 // group sorts the series into groups and the groups into the order of the answer.
-func (s *source) group(set cursor.SeriesSet, cond *tagCondition) {
+func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 	keepTags := s.readsTags()
 	fixed := cond.isConjunction()
 	if fixed && !keepTags && len(s.opt.groupBy) == 0 {
 		s.groupAll(set, cond)
-		return
+		return nil
 	}
 	type member struct {
 		group  int
@@ -91,6 +93,9 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) {
 		rest, none = cond.forMatching()
 	}
 	for i := range set.Len() {
+		if i%4096 == 0 && s.run.ctx.Err() != nil {
+			return s.run.ctx.Err()
+		}
 		tags = set.Tags(i, tags)
 		if !fixed {
 			rest, none = cond.forSeries(tags)
@@ -148,6 +153,7 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) {
 			reverse(s.series[s.groups[i].first:s.groups[i].last])
 		}
 	}
+	return nil
 }
 
 // offers reports whether a shard has series of the source and a field that can be read as the type asked for. Types differ

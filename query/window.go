@@ -25,30 +25,43 @@ func (w *windows) zone(t int64) int64 {
 }
 
 // of returns the window that t lies in: from its start up to, but not including, its end. Where the zone changes its
-// offset inside of a window, the window becomes longer or shorter.
+// offset inside of a window, the window becomes longer or shorter. The first and the last window end with time itself.
 func (w *windows) of(t int64) (start, end int64) {
 	if w.interval == 0 {
 		return w.start, w.end + 1
 	}
-	t -= w.offset
-	zone := w.zone(t)
-	into := (t + zone) % w.interval
-	if into < 0 {
-		into += w.interval
-	}
+	zone := w.zone(saturatingSum(t, -w.offset))
+	into := modulo(t, w.interval) - modulo(w.offset, w.interval)
+	into = modulo(modulo(into, w.interval)-w.interval+modulo(zone, w.interval), w.interval)
 
 	start = int64(influxql.MinTime)
-	if influxql.MinTime+into < t {
-		start = t - into
+	if start+into < t {
+		start = w.alignZone(t-into, zone)
 	}
-	start = w.alignZone(start+w.offset, zone)
-
 	end = int64(influxql.MaxTime)
-	if left := w.interval - into; influxql.MaxTime-left > t {
-		end = t + left
+	if left := w.interval - into; end-left > t {
+		end = w.alignZone(t+left, zone)
 	}
-	end = w.alignZone(end+w.offset, zone)
 	return start, end
+}
+
+// modulo returns the remainder of n by m that is not negative.
+func modulo(n, m int64) int64 {
+	if n %= m; n < 0 {
+		n += m
+	}
+	return n
+}
+
+// saturatingSum returns t moved by d, but not beyond the ends of time.
+func saturatingSum(t, d int64) int64 {
+	switch {
+	case d > 0 && t > influxql.MaxTime-d:
+		return influxql.MaxTime
+	case d < 0 && t < influxql.MinTime-d:
+		return influxql.MinTime
+	}
+	return t + d
 }
 
 // alignZone moves an edge of a window that lies in another offset of the zone than the time the window was asked for.
@@ -57,7 +70,7 @@ func (w *windows) alignZone(edge, zone int64) int64 {
 		return edge
 	}
 	if d := zone - w.zone(edge); d != 0 && abs(d) < w.interval {
-		edge += d
+		edge = saturatingSum(edge, d)
 	}
 	return edge
 }

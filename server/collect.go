@@ -12,7 +12,10 @@ import (
 // register tells the monitor what the rooms count. Names with a long past, in
 // /debug/vars, are those of InfluxDB 1.x, so that its dashboards work.
 func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
-	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectQueries(c, s.engine.Metrics()) }))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
+		collectShards(c, s.catalog.Snapshot(), s.store.DatabaseMetrics(), s.store.ShardMetrics())
+	}))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		w := s.writer.Metrics()
 		sub := s.subscriber.Metrics()
@@ -23,6 +26,7 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 	if s.tasks != nil {
 		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTasks(c, s.tasks.Metrics()) }))
 	}
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectMemory(c, memory) }))
 }
 

@@ -40,6 +40,7 @@ type Server struct {
 	fs      vfs.FS
 	clock   clock.Clock
 
+	monitor    *monitor.Monitor
 	subscriber *ingest.Subscriber // nil: subscriptions are not served
 	tasks      *task.Runner       // nil: continuous queries are not run
 
@@ -53,7 +54,7 @@ type Server struct {
 // Open builds the system and begins to serve. The address answers at once, with
 // 503 until storage is ready.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{log: log, cfg: cfg, fs: vfs.OS(), clock: clock.System}
+	s := &Server{log: log, cfg: cfg, fs: vfs.OS(), clock: clock.System, monitor: monitor.New(clock.System)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -103,6 +104,7 @@ func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) 
 	s.storage = &storage{catalog: s.catalog, store: s.store, writer: s.writer}
 	queries := queryOptions(s.cfg, s.log, opt.Budget)
 	queries.Clock = s.clock
+	queries.Extension = &introspection{monitor: s.monitor, store: s.store, cfg: s.cfg, clock: s.clock}
 	s.engine = query.New(s.catalog, s.storage, queries)
 	return nil
 }
@@ -150,9 +152,8 @@ func (s *Server) serve(memory *budget.Budget) {
 		s.tasks = task.NewRunner(s.catalog, s.engine, taskOptions(s.cfg.ContinuousQueries, s.log, s.clock))
 		s.working.Go(func() { s.tasks.Run(background) })
 	}
-	m := monitor.New(s.clock)
-	s.register(m, memory)
-	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Users: s.catalog, Health: s, Metrics: m, Vars: m})
+	s.register(s.monitor, memory)
+	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Users: s.catalog, Health: s, Metrics: s.monitor, Vars: s.monitor})
 }
 
 // Addr returns the address that the server listens on.

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"strconv"
+
+	"github.com/timberlinedb/timberline/catalog"
+	"github.com/timberlinedb/timberline/monitor"
+	"github.com/timberlinedb/timberline/query"
+	"github.com/timberlinedb/timberline/tsdb"
+)
+
+func collectQueries(c *monitor.Collector, m query.Metrics) {
+	c.Statistic(monitor.Statistic{Name: "queryExecutor", Values: map[string]any{
+		"queriesActive": int64(m.Active), "queriesExecuted": m.Executed, "queriesFinished": m.Finished,
+		"queryDurationNs": m.Duration.Nanoseconds(), "recoveredPanics": int64(0),
+	}})
+	c.Gauge("queries_running", "Requests with queries that run.", float64(m.Active))
+	c.Gauge("queries_queued", "Requests with queries that wait for others to end.", float64(m.Queued))
+	c.Counter("queries_total", "Requests with queries that were let in.", float64(m.Executed))
+	c.Counter("queries_refused_total", "Requests with queries that found no place among those that run, or waited too long for one.", float64(m.Refused))
+	c.Counter("queries_killed_total", "Requests with queries that were killed by a statement or by the time limit.", float64(m.Killed))
+	c.Counter("query_seconds_total", "Time of the queries that have ended.", m.Duration.Seconds())
+}
+
+// shardNames are the names that a shard goes by.
+type shardNames struct{ database, policy string }
+
+// collectShards tells of each database and shard in the terms of InfluxDB 1.x, as far as there is an equivalent here. The
+// log is one for all shards, so that none has one of its own.
+func collectShards(c *monitor.Collector, snap *catalog.Snapshot, databases []tsdb.DatabaseMetrics, shards []tsdb.ShardMetrics) {
+	databaseNames := make(map[uint32]string)
+	names := make(map[uint64]shardNames)
+	for _, d := range snap.Databases {
+		databaseNames[d.ID] = d.Name
+		for _, p := range d.Policies {
+			for _, g := range p.Groups {
+				names[g.Shard] = shardNames{d.Name, p.Name}
+			}
+		}
+	}
+	for _, d := range databases {
+		name, ok := databaseNames[d.Database]
+		if !ok {
+			continue // dropped meanwhile
+		}
+		c.Statistic(monitor.Statistic{
+			Name: "database", Distinct: []string{"database"}, Tags: map[string]string{"database": name},
+			Values: map[string]any{"numMeasurements": int64(d.Measurements), "numSeries": d.Series},
+		})
+	}
+	for _, sh := range shards {
+		n, ok := names[sh.Shard]
+		if !ok {
+			continue
+		}
+		collectShard(c, n, sh)
+	}
+}
+
+func collectShard(c *monitor.Collector, n shardNames, sh tsdb.ShardMetrics) {
+	tags := map[string]string{
+		"database": n.database, "retentionPolicy": n.policy, "id": strconv.FormatUint(sh.Shard, 10), "engine": "timberline",
+	}
+	add := func(name string, values map[string]any) {
+		c.Statistic(monitor.Statistic{Name: name, Distinct: []string{"database", "retentionPolicy", "id"}, Tags: tags, Values: values})
+	}
+	add("shard", map[string]any{"diskBytes": sh.FileBytes})
+	add("tsm1_cache", map[string]any{"memBytes": sh.CacheBytes, "cachedBytes": sh.FrozenBytes, "diskBytes": int64(0), "cachedRows": sh.CacheRows})
+	add("tsm1_filestore", map[string]any{"diskBytes": sh.FileBytes, "numFiles": int64(sh.Files)})
+}
