@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -93,5 +94,33 @@ func BenchmarkWriteHandler(b *testing.B) {
 	for b.Loop() {
 		r := httptest.NewRequest("POST", "/write?db=d", strings.NewReader(body))
 		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
+// BenchmarkReadBody reads what Telegraf sends: gzip at its default level.
+func BenchmarkReadBody(b *testing.B) {
+	var text strings.Builder
+	const lines = 5000
+	for i := range lines {
+		fmt.Fprintf(&text, "cpu,cpu=cpu%d,host=web-%02d usage_user=%.2f,usage_system=%.2f,usage_idle=%.2f,usage_nice=0,usage_iowait=%.2f %d\n",
+			i%8, i/8%20, float64(i*7919%10000)/100, float64(i*104729%10000)/100, float64(i*1299709%10000)/100, float64(i%17)/10, t0+int64(i/160)*10e9)
+	}
+	for _, encoding := range []string{"identity", "gzip", "zstd", "snappy"} {
+		b.Run(encoding, func(b *testing.B) {
+			packed := pack(b, encoding, text.String())
+			reader := &bodyReader{limits: Limits{MaxBodyBytes: 25e6, MaxInflatedBytes: 250e6, MaxInflateRatio: 200}}
+			b.ReportAllocs()
+			b.SetBytes(int64(text.Len()))
+			for b.Loop() {
+				r := httptest.NewRequest("POST", "/write", strings.NewReader(packed))
+				r.Header.Set("Content-Encoding", encoding)
+				body, err := reader.read(httptest.NewRecorder(), r)
+				if err != nil || len(body.data) != text.Len() {
+					b.Fatal(err)
+				}
+				body.release()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*lines), "ns/line")
+		})
 	}
 }

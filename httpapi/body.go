@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,9 @@ import (
 	"time"
 
 	"github.com/golang/snappy"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/timberlinedb/timberline/internal/inflate"
 )
 
 // errTooLarge says that a body is above one of its limits.
@@ -30,8 +32,9 @@ type bodyReader struct {
 	limits Limits
 	memory Memory // nil: no account
 
-	buffers sync.Pool // of *[]byte
-	gzips   sync.Pool // of *gzip.Reader
+	buffers sync.Pool // of *[]byte, for what is read by the writer
+	packs   sync.Pool // of *[]byte, for packed bodies, which are much smaller
+	gzips   sync.Pool // of *inflate.Decoder
 	zstds   sync.Pool // of *zstd.Decoder
 }
 
@@ -40,6 +43,7 @@ type body struct {
 	data []byte
 
 	reader   *bodyReader
+	pool     *sync.Pool // where the buffer comes from
 	reserved int64
 }
 
@@ -54,15 +58,15 @@ func (b *bodyReader) read(w http.ResponseWriter, r *http.Request) (*body, error)
 	if wire.idle > 0 {
 		wire.control = http.NewResponseController(w)
 	}
-	out := &body{reader: b}
+	out := &body{reader: b, pool: &b.buffers}
 	var err error
 	switch contentEncoding(r) {
 	case "gzip", "x-gzip":
-		err = b.inflateGzip(out, wire)
+		err = b.inflateGzip(out, wire, r.ContentLength)
 	case "zstd":
 		err = b.inflateZstd(out, wire)
 	case "snappy":
-		err = b.inflateSnappy(out, wire)
+		err = b.inflateSnappy(out, wire, r.ContentLength)
 	default:
 		err = out.fill(wire, nil, r.ContentLength)
 	}
@@ -93,7 +97,7 @@ func (b *body) release() {
 	}
 	if cap(b.data) > 0 && cap(b.data) <= idleBodyBytes {
 		data := b.data[:0]
-		b.reader.buffers.Put(&data)
+		b.pool.Put(&data)
 	}
 	b.data = nil
 }
@@ -101,7 +105,7 @@ func (b *body) release() {
 // grow makes room for n more bytes.
 func (b *body) grow(n int) error {
 	if b.data == nil {
-		if p, ok := b.reader.buffers.Get().(*[]byte); ok {
+		if p, ok := b.pool.Get().(*[]byte); ok {
 			b.data = *p
 		}
 	}
@@ -155,16 +159,68 @@ func (l *Limits) inflatedTooLarge(inflated, wire int64) bool {
 	return l.MaxInflateRatio > 0 && inflated > ratioFloor && inflated > l.MaxInflateRatio*max(wire, 1)
 }
 
-func (b *bodyReader) inflateGzip(out *body, wire *wireReader) error {
-	z, _ := b.gzips.Get().(*gzip.Reader)
-	if z == nil {
-		z = new(gzip.Reader)
-	}
-	defer b.gzips.Put(z)
-	if err := z.Reset(wire); err != nil {
+// inflateGzip reads all of the packed body first: unpacking it in one go takes
+// less than half of the time.
+func (b *bodyReader) inflateGzip(out *body, wire *wireReader, length int64) error {
+	packed := &body{reader: b, pool: &b.packs}
+	defer packed.release()
+	if err := packed.fill(wire, nil, length); err != nil {
 		return err
 	}
-	return out.fill(z, wire, 0)
+	z, _ := b.gzips.Get().(*inflate.Decoder)
+	if z == nil {
+		z = new(inflate.Decoder)
+	}
+	defer b.gzips.Put(z)
+	if err := out.grow(b.expected(packed.data)); err != nil {
+		return err
+	}
+	data, err := z.Gzip(out.data[:cap(out.data)], packed.data, &inflating{out, wire.taken})
+	if err != nil {
+		return err
+	}
+	if b.limits.inflatedTooLarge(int64(len(data)), wire.taken) {
+		return errTooLarge
+	}
+	out.data = data
+	return nil
+}
+
+// usualRatio is what a body that says so is believed to inflate to at once;
+// line protocol packs to a tenth or a fifteenth.
+const usualRatio = 16
+
+// expected returns how much room a packed body is given at first. Its last bytes
+// tell its size, if they tell the truth.
+func (b *bodyReader) expected(packed []byte) int {
+	if len(packed) < 4 {
+		return 1
+	}
+	size := int64(binary.LittleEndian.Uint32(packed[len(packed)-4:]))
+	size = min(size, usualRatio*int64(len(packed)))
+	if limit := b.limits.MaxInflatedBytes; limit > 0 {
+		size = min(size, limit)
+	}
+	return int(size) + inflate.Slack
+}
+
+// inflating is the room that a body being unpacked gets.
+type inflating struct {
+	body *body
+	wire int64
+}
+
+// Grow makes the body's buffer larger while the limits allow it.
+func (g *inflating) Grow(data []byte) ([]byte, error) {
+	b := g.body
+	if b.reader.limits.inflatedTooLarge(int64(len(data))+1, g.wire) {
+		return nil, errTooLarge
+	}
+	b.data = data
+	if err := b.grow(cap(data) - len(data) + 1); err != nil {
+		return nil, err
+	}
+	return b.data[:cap(b.data)], nil
 }
 
 func (b *bodyReader) inflateZstd(out *body, wire *wireReader) error {
@@ -188,10 +244,10 @@ func (b *bodyReader) inflateZstd(out *body, wire *wireReader) error {
 // what Prometheus sends.
 const snappyStream = "\xff\x06\x00\x00sNaPpY"
 
-func (b *bodyReader) inflateSnappy(out *body, wire *wireReader) error {
-	packed := &body{reader: b}
+func (b *bodyReader) inflateSnappy(out *body, wire *wireReader, length int64) error {
+	packed := &body{reader: b, pool: &b.packs}
 	defer packed.release()
-	if err := packed.fill(wire, nil, 0); err != nil {
+	if err := packed.fill(wire, nil, length); err != nil {
 		return err
 	}
 	if bytes.HasPrefix(packed.data, []byte(snappyStream)) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -159,7 +160,7 @@ func TestErrorHeaderIsShort(t *testing.T) {
 	}
 }
 
-func pack(t *testing.T, encoding, text string) string {
+func pack(t testing.TB, encoding, text string) string {
 	t.Helper()
 	var out bytes.Buffer
 	switch encoding {
@@ -258,6 +259,8 @@ func TestBodyLimits(t *testing.T) {
 		{"one more", "", strings.Repeat("x", 1001), false},
 		{"packed too large", "gzip", pack(t, "gzip", string(noise)), false},
 		{"inflates below the ratio's floor", "gzip", pack(t, "gzip", strings.Repeat("x", 1<<19)), true},
+		{"inflates too much for its size", "gzip", pack(t, "gzip", strings.Repeat("x", 2<<20)), false},
+		{"members that inflate too much together", "gzip", strings.Repeat(pack(t, "gzip", strings.Repeat("x", 1<<18)), 6), false},
 		{"inflates too much for its size", "zstd", pack(t, "zstd", strings.Repeat("x", 2<<20)), false},
 		{"snappy that lies about its length", "snappy", "\xff\xff\xff\xff\x0f", false},
 	} {
@@ -284,6 +287,21 @@ func TestBodyLimits(t *testing.T) {
 	want(t, inflated.ask("POST", "/write?db=d", strings.Repeat("x", 101)), 204, "")
 	open := newHouse(t, func(o *Options) { o.Limits = Limits{MaxBodyBytes: -1, MaxInflatedBytes: -1, MaxInflateRatio: -1} })
 	want(t, open.ask("POST", "/write?db=d", pack(t, "gzip", strings.Repeat("x", 3<<20)), "Content-Encoding", "gzip"), 204, "")
+}
+
+// TestBodyThatLiesAboutItsSize: the size at the end of a gzip body is believed
+// only within reason, and does not decide about memory.
+func TestBodyThatLiesAboutItsSize(t *testing.T) {
+	packed := []byte(pack(t, "gzip", strings.Repeat("m f=1\n", 1000)))
+	for _, size := range []uint32{0, 5999, 6001, 1 << 31, 1<<32 - 1} {
+		binary.LittleEndian.PutUint32(packed[len(packed)-4:], size)
+		account := budget.New(64<<10).Account("requests", 0)
+		h := newHouse(t, func(o *Options) { o.Memory = account })
+		want(t, h.ask("POST", "/write?db=d", string(packed), "Content-Encoding", "gzip"), 400, "{\"error\":\"gzip: invalid checksum\"}\n")
+		if used := account.Used(); used != 0 {
+			t.Errorf("size %d: %d bytes stay reserved", size, used)
+		}
+	}
 }
 
 func TestBodiesDrawFromTheBudget(t *testing.T) {
