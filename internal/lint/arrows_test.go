@@ -12,7 +12,7 @@ var rows = [][]string{
 	{"wal", "tsm", "tsm/encoding", "index", "tsdb/cursor"},
 	{"catalog", "tsdb"},
 	{"ingest", "query", "cluster"},
-	{"httpapi", "ui", "monitor", "task", "alert"},
+	{"httpapi", "ui", "monitor", "task", "alert", "bench"},
 	{"config", "server"},
 	{"cmd"},
 }
@@ -35,9 +35,10 @@ var within = map[string]string{
 
 // onlyIn names the one place that may know a library.
 var onlyIn = map[string][]string{
-	"github.com/labstack/echo/v4": {"httpapi/routes.go"},
-	"github.com/spf13/viper":      {"config/"},
-	"github.com/spf13/cobra":      {"cmd/"},
+	"github.com/labstack/echo/v4":       {"httpapi/routes.go"},
+	"github.com/spf13/viper":            {"config/"},
+	"github.com/schollz/progressbar/v3": {"cmd/"},
+	"github.com/spf13/cobra":            {"cmd/"},
 }
 
 func rowOf(room string) (name string, row int) {
