@@ -1,0 +1,78 @@
+package listen
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// counters counts what a listener sees. All of them only grow, except conns.
+type counters struct {
+	bytes, points                    atomic.Int64 // received
+	refused                          atomic.Int64 // points or lines that say nothing useful
+	notNumbers                       atomic.Int64 // points whose value is NaN or infinite
+	readErrors                       atomic.Int64
+	batches, sent                    atomic.Int64 // batches and points that the door took
+	failedBatches                    atomic.Int64
+	dropped                          atomic.Int64 // points without room in the queue, or lost with a failed batch
+	connections, refusedConnections  atomic.Int64
+	connectionsActive                atomic.Int64
+	badTime, badTag, badValue, badLn atomic.Int64
+
+	mu      sync.Mutex // guards example
+	example string
+}
+
+// refuse counts a point that cannot be used, and keeps why.
+func (c *counters) refuse(reason string) {
+	c.refused.Add(1)
+	c.note(reason)
+}
+
+// maxExample bounds the text of an example.
+const maxExample = 256
+
+func (c *counters) note(reason string) {
+	if len(reason) > maxExample {
+		reason = reason[:maxExample]
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.example = reason
+}
+
+// Metrics tells what a listener has seen since its start.
+type Metrics struct {
+	Protocol string // udp, graphite, opentsdb or collectd
+	Address  string
+
+	Bytes, Points      int64 // received
+	Refused            int64 // lines or points that say nothing useful, those that are not numbers left out
+	NotNumbers         int64 // points whose value is NaN or infinite
+	ReadErrors         int64
+	Batches, Sent      int64 // batches and points that were stored
+	FailedBatches      int64
+	Dropped            int64 // points that had no room in the queue, or were in a failed batch
+	Connections        int64 // since the start
+	ConnectionsActive  int64
+	ConnectionsRefused int64 // because there were too many
+
+	// Of OpenTSDB: lines by what is wrong with them; all of them are in Refused.
+	BadLines, BadTimes, BadTags, BadValues int64
+
+	Example string // why the last point was refused or dropped
+}
+
+func (c *counters) metrics(protocol, address string) Metrics {
+	c.mu.Lock()
+	example := c.example
+	c.mu.Unlock()
+	return Metrics{
+		Protocol: protocol, Address: address,
+		Bytes: c.bytes.Load(), Points: c.points.Load(), Refused: c.refused.Load(), NotNumbers: c.notNumbers.Load(),
+		ReadErrors: c.readErrors.Load(), Batches: c.batches.Load(), Sent: c.sent.Load(),
+		FailedBatches: c.failedBatches.Load(), Dropped: c.dropped.Load(),
+		Connections: c.connections.Load(), ConnectionsActive: c.connectionsActive.Load(), ConnectionsRefused: c.refusedConnections.Load(),
+		BadLines: c.badLn.Load(), BadTimes: c.badTime.Load(), BadTags: c.badTag.Load(), BadValues: c.badValue.Load(),
+		Example: example,
+	}
+}
