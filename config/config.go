@@ -13,6 +13,12 @@ type Config struct {
 
 	HTTP    HTTP
 	Logging Logging
+
+	// Sections that may stand several times.
+	Graphite []Graphite
+	Collectd []Collectd
+	OpenTSDB []OpenTSDB
+	UDP      []UDP
 }
 
 // Data is the section of storage.

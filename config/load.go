@@ -109,6 +109,9 @@ func decode(file *viper.Viper, src Sources, env map[string]string, text []byte) 
 			errs = append(errs, fmt.Errorf("%s: %w (%s)", s.name(), err, origin))
 		}
 	}
+	for i := range lists {
+		errs = append(errs, lists[i].decode(out, file.Get(lists[i].name), src.File, env, text)...)
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -187,6 +190,10 @@ func unknownKeys(file *viper.Viper, name string, text []byte) error {
 	for top, content := range file.AllSettings() {
 		keys, isTable := content.(map[string]any)
 		_, isList := content.([]any)
+		if l := listNamed(top); l != nil {
+			l.unknown(content, note)
+			continue
+		}
 		switch {
 		case isList && !hasSection(top):
 			note(top, "", fmt.Errorf("there is no section [[%s]]", top))
@@ -221,9 +228,12 @@ func unknownVariables(env map[string]string) error {
 		known[settings[i].variable()] = true
 		names = append(names, settings[i].variable())
 	}
+	isEntry := func(variable string) bool {
+		return slices.ContainsFunc(lists, func(l list) bool { _, _, ok := l.variableEntry(variable); return ok })
+	}
 	var errs []error
 	for key := range env {
-		if !known[key] && !otherVariables[key] {
+		if !known[key] && !otherVariables[key] && !isEntry(key) {
 			errs = append(errs, fmt.Errorf("the environment has %s, which is no setting%s", key, suggestion(key, names)))
 		}
 	}

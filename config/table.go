@@ -22,7 +22,7 @@ func (s *setting) name() string { return s.section + "." + s.key }
 
 // variable returns the setting's name in the environment.
 func (s *setting) variable() string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(s.section+"_"+s.key, "-", "_"))
+	return variableName(s.section + "_" + s.key)
 }
 
 // section is a heading of the file.

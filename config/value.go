@@ -138,6 +138,8 @@ func assign(p, raw any) error {
 			return fmt.Errorf("want a text in quotes")
 		}
 		*p = s
+	case *[]string:
+		*p, err = texts(raw)
 	case *bool:
 		if *p, err = strconv.ParseBool(text); err != nil {
 			return fmt.Errorf("want true or false")
@@ -158,10 +160,37 @@ func assign(p, raw any) error {
 	return err
 }
 
+// texts reads a list: of texts, as the file has it, or the lines of one text, as
+// the environment has it.
+func texts(raw any) ([]string, error) {
+	var list []string
+	switch raw := raw.(type) {
+	case string:
+		for line := range strings.Lines(raw) {
+			if line = strings.TrimSpace(line); line != "" {
+				list = append(list, line)
+			}
+		}
+		return list, nil
+	case []any:
+		for _, v := range raw {
+			text, ok := v.(string)
+			if !ok {
+				return nil, fmt.Errorf("want a list of texts in quotes")
+			}
+			list = append(list, text)
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("want a list of texts, such as [\"one\", \"two\"]")
+}
+
 // value returns what the field that p points to holds.
 func value(p any) any {
 	switch p := p.(type) {
 	case *string:
+		return *p
+	case *[]string:
 		return *p
 	case *bool:
 		return *p
@@ -182,6 +211,12 @@ func format(v any) string {
 	switch v := v.(type) {
 	case string:
 		return strconv.Quote(v)
+	case []string:
+		quoted := make([]string, len(v))
+		for i, text := range v {
+			quoted[i] = strconv.Quote(text)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
 	case time.Duration:
 		return strconv.Quote(FormatDuration(v))
 	case Size:
@@ -203,6 +238,8 @@ func typeName(p any) string {
 	switch p.(type) {
 	case *string:
 		return "text"
+	case *[]string:
+		return "list of texts"
 	case *bool:
 		return "true or false"
 	case *int:

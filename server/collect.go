@@ -27,6 +27,11 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTasks(c, s.tasks.Metrics()) }))
 	}
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
+		for _, l := range s.currentListeners() {
+			collectListeners(c, l.Metrics())
+		}
+	}))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectMemory(c, memory) }))
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/listen"
 	"github.com/timberlinedb/timberline/monitor"
 	"github.com/timberlinedb/timberline/query"
 	"github.com/timberlinedb/timberline/task"
@@ -43,6 +44,9 @@ type Server struct {
 	monitor    *monitor.Monitor
 	subscriber *ingest.Subscriber // nil: subscriptions are not served
 	tasks      *task.Runner       // nil: continuous queries are not run
+
+	listenersMu sync.Mutex         // guards listeners
+	listeners   []*listen.Listener // of other protocols than HTTP
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -77,6 +81,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 		return nil, err
 	}
 	s.serve(memory)
+	if err := s.openListeners(ctx); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -189,6 +196,7 @@ func (s *Server) close(ctx context.Context) error {
 	if s.http != nil {
 		errs = append(errs, s.http.Close(ctx))
 	}
+	errs = append(errs, s.closeListeners()...)
 	if s.handler != nil {
 		s.handler.Close()
 	}

@@ -12,7 +12,7 @@ var rows = [][]string{
 	{"wal", "tsm", "tsm/encoding", "index", "tsdb/cursor"},
 	{"catalog", "tsdb"},
 	{"ingest", "query", "cluster"},
-	{"httpapi", "ui", "monitor", "task", "alert", "bench"},
+	{"httpapi", "listen", "ui", "monitor", "task", "alert", "bench"},
 	{"config", "server"},
 	{"cmd"},
 }
