@@ -203,6 +203,8 @@ func (c *Catalog) DropDatabase(name string) (dropped *Database, err error) {
 		}
 		s.Databases = slices.DeleteFunc(s.Databases, func(d *Database) bool { return d == dropped })
 		s.dropGrants(name)
+		s.dropPermissions(name, "")
+		s.dropMappings()
 		return nil
 	})
 	if err = ignoreUnchanged(err); err != nil {
@@ -300,6 +302,8 @@ func (c *Catalog) DropPolicy(database, name string) (dropped *Policy, err error)
 			return errUnchanged
 		}
 		d.Policies = slices.DeleteFunc(d.Policies, func(p *Policy) bool { return p == dropped })
+		s.dropPermissions(database, name)
+		s.dropMappings()
 		return nil
 	})
 	if err = ignoreUnchanged(err); err != nil {
@@ -390,6 +394,10 @@ func (s *Snapshot) check() error {
 		return fmt.Errorf("%w: databases are not in order of name", ErrCorrupt)
 	case !slices.IsSortedFunc(s.Users, func(a, b *User) int { return strings.Compare(a.Name, b.Name) }):
 		return fmt.Errorf("%w: users are not in order of name", ErrCorrupt)
+	case slices.Contains(s.Tokens, nil):
+		return fmt.Errorf("%w: a token is null", ErrCorrupt)
+	case !slices.IsSortedFunc(s.Tokens, func(a, b *Token) int { return compareHashes(a.Hash, b.Hash) }):
+		return fmt.Errorf("%w: tokens are not in order of hash", ErrCorrupt)
 	}
 	for _, d := range s.Databases {
 		if slices.Contains(d.Policies, nil) {

@@ -15,10 +15,15 @@ import (
 type Snapshot struct {
 	Databases []*Database // sorted by name
 	Users     []*User     `json:",omitempty"` // sorted by name
+	Tokens    []*Token    `json:",omitempty"` // sorted by hash
+	Mappings  []Mapping   `json:",omitempty"` // in order of creation
+
+	OrganizationName string `json:",omitempty"` // empty: DefaultOrganization
 
 	// The last numbers given out.
 	LastDatabaseID, LastPolicyID uint32
 	LastShardID                  uint64
+	LastTokenID, LastMappingID   uint64 `json:",omitempty"`
 }
 
 // Database is a named container of retention policies.
@@ -41,6 +46,7 @@ type Policy struct {
 	Groups        []ShardGroup // ascending by Range, disjoint
 
 	Subscriptions []Subscription `json:",omitempty"` // in order of creation
+	Description   string         `json:",omitempty"`
 }
 
 // ShardGroup is one time span of a policy. It has one shard.
@@ -158,11 +164,12 @@ func ValidName(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// clone returns a copy of the snapshot whose databases and users may be replaced.
+// clone returns a copy of the snapshot whose databases, users and tokens may be replaced.
 func (s *Snapshot) clone() *Snapshot {
 	c := *s
 	c.Databases = slices.Clone(s.Databases)
 	c.Users = slices.Clone(s.Users)
+	c.Tokens = slices.Clone(s.Tokens)
 	return &c
 }
 

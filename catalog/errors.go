@@ -38,6 +38,30 @@ var (
 	ErrSubscriptionNotFound  = errors.New("subscription not found")
 )
 
+// What can be wrong with tokens, mappings and the beginning of a server.
+var (
+	ErrTokenNotFound      = errors.New("token not found")
+	ErrTokenExists        = errors.New("token already exists")
+	ErrTokenTooShort      = fmt.Errorf("token is too short, want %d bytes or more", MinTokenBytes)
+	ErrInvalidToken       = errors.New("token must be printable, without spaces, colons and two dots, of at most 512 bytes")
+	ErrDescriptionTooLong = fmt.Errorf("description is too long, at most %d bytes", maxTokenText)
+	ErrBucketNotFound     = errors.New("bucket not found")
+	ErrMappingExists      = errors.New("DBRP mapping already exists")
+	ErrMappingNotFound    = errors.New("DBRP mapping not found")
+	ErrOnboarded          = errors.New("onboarding has already been completed")
+	ErrPasswordRequired   = errors.New("password required")
+)
+
+// InvalidPermissionError says that no token can have a permission.
+type InvalidPermissionError struct {
+	Permission Permission
+	Reason     string
+}
+
+func (e *InvalidPermissionError) Error() string {
+	return fmt.Sprintf("invalid permission %q: %s", e.Permission.Action, e.Reason)
+}
+
 // ErrCorrupt says that the catalog's file is damaged.
 var ErrCorrupt = errors.New("catalog is damaged")
 

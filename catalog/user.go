@@ -18,6 +18,8 @@ type User struct {
 	Admin bool   // may do everything
 
 	Grants []Grant `json:",omitempty"` // sorted by Database
+
+	token *Token // what may be done instead of Grants, of who is a token; such users are not in the catalog
 }
 
 // Grant is what a user may do in a database. A grant of nothing is kept: it says that there was one.
@@ -53,12 +55,18 @@ func (u *User) Allows(p influxql.Privilege, database string) bool {
 	if u.Admin || p == influxql.NoPrivileges {
 		return true
 	}
+	if u.token != nil {
+		return !slices.ContainsFunc(actionsOf(p), func(a Action) bool { return !u.token.allows(a, database, "", "") })
+	}
 	have := u.Privilege(database)
 	return have == p || have == influxql.AllPrivileges
 }
 
 // Sees reports whether the user may know that a database exists.
 func (u *User) Sees(database string) bool {
+	if u.token != nil {
+		return u.token.sees(database)
+	}
 	return u.Allows(influxql.ReadPrivilege, database) || u.Allows(influxql.WritePrivilege, database)
 }
 

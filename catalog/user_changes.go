@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/timberlinedb/timberline/influxql"
 )
@@ -27,19 +26,19 @@ func (c *Catalog) CreateUser(name, password string, admin bool) error {
 		if s.User(name) != nil {
 			return ErrUserExists
 		}
-		s.Users = append(s.Users, &User{Name: name, Hash: hash, Admin: admin})
-		slices.SortFunc(s.Users, func(a, b *User) int { return strings.Compare(a.Name, b.Name) })
+		s.addUser(&User{Name: name, Hash: hash, Admin: admin})
 		return nil
 	})
 }
 
-// DropUser removes a user.
+// DropUser removes a user with its tokens.
 func (c *Catalog) DropUser(name string) error {
 	return c.change(func(s *Snapshot) error {
 		if s.User(name) == nil {
 			return ErrUserNotFound
 		}
 		s.Users = slices.DeleteFunc(s.Users, func(u *User) bool { return u.Name == name })
+		s.dropTokensOf(name)
 		return nil
 	})
 }

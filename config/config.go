@@ -81,6 +81,7 @@ type HTTP struct {
 	PingAuthEnabled      bool
 	PprofAuthEnabled     bool
 	MetricsAuthEnabled   bool
+	CheckOrganization    bool
 	LogEnabled           bool
 	PprofEnabled         bool
 	Version              string

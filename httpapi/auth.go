@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/timberlinedb/timberline/catalog"
-	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/query"
 )
 
@@ -44,6 +43,8 @@ func (a *Auth) validate() error {
 // asks reports whether requests of endpoints with a permission must say who sends them.
 func (a *Auth) asks(p Permission) bool {
 	switch p {
+	case Public:
+		return false
 	case Probe:
 		return a.Enabled && a.Ping
 	case Observe:
@@ -68,6 +69,8 @@ type doorman struct {
 	secret   []byte
 	logins   *loginCache
 	throttle *loginThrottle
+	uses     *tokenUses
+	sessions *sessions
 	hashing  chan struct{} // taken by those who check a password; it is work for a processor
 }
 
@@ -76,6 +79,8 @@ func newDoorman(opt *Options) *doorman {
 		secret:   []byte(opt.Auth.SharedSecret),
 		logins:   newLoginCache(),
 		throttle: newLoginThrottle(opt.Clock),
+		uses:     newTokenUses(),
+		sessions: newSessions(opt.Clock),
 		hashing:  make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
 	}
 }
@@ -97,17 +102,52 @@ func (d *doorman) identify(r *http.Request, users Users, now time.Time) (*catalo
 	c, ok := requestCredentials(r)
 	switch {
 	case !ok:
+		if u := d.sessions.user(r, snap); u != nil {
+			return u, nil
+		}
 		return nil, unauthorized("unable to parse authentication credentials")
-	case c.isToken:
+	case c.kind == jwtCredentials:
 		return d.bearer(c.token, snap, now)
-	case c.name == "":
+	case c.kind == bearerCredentials:
+		return d.apiToken(r, snap.Token(c.token), now, errInvalidToken.Error())
+	case c.kind == apiTokenCredentials:
+		return d.apiToken(r, snap.Token(c.token), now, "authorization failed")
+	}
+	if t := snap.Token(c.password); t != nil {
+		return d.apiToken(r, t, now, "")
+	}
+	return d.password(r, users, c)
+}
+
+// password returns the user whose name and password were sent.
+func (d *doorman) password(r *http.Request, users Users, c credentials) (*catalog.User, *failure) {
+	if c.name == "" {
 		return nil, unauthorized("username required")
 	}
-	u := snap.User(c.name)
+	u := users.Snapshot().User(c.name)
 	if u != nil && d.logins.knows(u, c.name, c.password) {
 		return u, nil
 	}
 	return d.login(r, users, u, c)
+}
+
+// apiToken returns whom an API token stands for; t is nil when there is none, which is told as unknown.
+func (d *doorman) apiToken(r *http.Request, t *catalog.Token, now time.Time, unknown string) (*catalog.User, *failure) {
+	switch {
+	case t == nil:
+		address := clientAddress(r)
+		if f := d.waitFailure(d.throttle.waitToken(address)); f != nil {
+			return nil, f
+		}
+		d.throttle.failedToken(address)
+		return nil, unauthorized(unknown)
+	case t.Inactive:
+		return nil, unauthorized("token is inactive")
+	case t.Expired(now):
+		return nil, unauthorized("token is expired")
+	}
+	d.uses.note(t.ID, now)
+	return t.User(), nil
 }
 
 func (d *doorman) bearer(token string, snap *catalog.Snapshot, now time.Time) (*catalog.User, *failure) {
@@ -154,7 +194,11 @@ func (d *doorman) login(r *http.Request, users Users, u *catalog.User, c credent
 }
 
 func (d *doorman) mustWait(address, name string) *failure {
-	wait := d.throttle.wait(address, name)
+	return d.waitFailure(d.throttle.wait(address, name))
+}
+
+// waitFailure tells a client to wait; nil when it need not.
+func (d *doorman) waitFailure(wait time.Duration) *failure {
 	if wait <= 0 {
 		return nil
 	}
@@ -192,7 +236,7 @@ func (h *Handler) guard(e Endpoint) http.HandlerFunc {
 		}
 		u, f := h.doorman.identify(r, users, h.opt.Clock.Now())
 		if f == nil {
-			f = e.refuses(u, r)
+			f = e.refuses(u, users.Snapshot(), r)
 		}
 		if f != nil {
 			h.turnAway(w, r, *f)
@@ -203,14 +247,20 @@ func (h *Handler) guard(e Endpoint) http.HandlerFunc {
 }
 
 // refuses returns why a user may not do what an endpoint is for; nil when it may, or when the handler finds out.
-func (e *Endpoint) refuses(u *catalog.User, r *http.Request) *failure {
+func (e *Endpoint) refuses(u *catalog.User, snap *catalog.Snapshot, r *http.Request) *failure {
 	switch e.Permission {
 	case Probe, Query:
 		return nil
+	case Known, Delete:
+		if u == query.Nobody {
+			return unauthorized("unauthorized access")
+		}
+		return nil
 	case Write:
-		database := e.database(urlParameters(r))
+		database, policy := e.target(snap, urlParameters(r))
+		names, all := u.Measurements(catalog.ActionWrite, database, policyName(snap, database, policy))
 		switch {
-		case database == "" || u.Allows(influxql.WritePrivilege, database):
+		case database == "" || all || len(names) > 0:
 			return nil
 		case u == query.Nobody:
 			return forbidden(fmt.Sprintf("user is required to write to database %q", database), "insufficient permissions for write")
@@ -228,7 +278,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, f failure) {
 	if f.status == http.StatusUnauthorized || f.status == http.StatusTooManyRequests {
 		h.counters.authFailures.Add(1)
 	}
-	if strings.HasPrefix(r.URL.Path, "/api/v2/") {
+	if strings.HasPrefix(r.URL.Path, v2Prefix) {
 		writeFailureV2(w, f)
 		return
 	}
@@ -239,7 +289,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, f failure) {
 func checkTable(table []Endpoint) error {
 	var errs []error
 	for _, e := range table {
-		if e.Permission == 0 || e.Permission > lastPermission || (e.Permission == Write) != (e.database != nil) {
+		if e.Permission == 0 || e.Permission > lastPermission || (e.Permission == Write) != (e.target != nil) {
 			errs = append(errs, fmt.Errorf("%s %s: nothing says who may use it", e.Method, e.Path))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +55,8 @@ func newGuarded(t *testing.T, change ...func(*Options)) (*house, *catalog.Catalo
 	h := newHouse(t, append([]func(*Options){func(o *Options) { o.Auth = Auth{Enabled: true, SharedSecret: testSecret} }}, change...)...)
 	rules := query.New(cat, nil, query.Options{})
 	h.engine.do = func(_ context.Context, req query.Request, _ func(*query.Result) error) error { return rules.Check(req) }
-	h.Attach(Backend{Writer: h.writer, Engine: checkedEngine{h.engine, rules}, Users: cat})
+	h.data = &fakeData{catalog: cat}
+	h.Attach(Backend{Writer: h.writer, Engine: checkedEngine{h.engine, rules}, Users: cat, Catalog: cat, Data: h.data})
 	return h, cat
 }
 
@@ -117,7 +119,7 @@ func TestCredentials(t *testing.T) {
 		{"Basic, broken", "", "Basic !!", 401, "unable to parse authentication credentials"},
 		{"Token", "", "Token rd:pw-rd", 200, ""},
 		{"Token, wrong", "", "Token rd:pw:rd", 401, "authorization failed"},
-		{"Token without colon", "", "Token abc", 401, "unable to parse authentication credentials"},
+		{"Token without colon", "", "Token abc", 401, "authorization failed"},
 		{"Token alone", "", "Token", 401, "unable to parse authentication credentials"},
 		{"another scheme", "", "Digest rd:pw-rd", 401, "unable to parse authentication credentials"},
 		{"Bearer", "", bearer("rd"), 200, ""},
@@ -182,73 +184,143 @@ func TestCredentialsInABodyAreNone(t *testing.T) {
 		`{"error":"unable to parse authentication credentials"}`+"\n")
 }
 
-// TestEveryEndpoint sends every kind of credentials to every row of the table.
-func TestEveryEndpoint(t *testing.T) {
-	type credential struct {
-		name   string
-		query  string
-		header string
-		user   string // that it proves; empty: none
+// addTokens makes an API token of every scope and returns their secrets by name.
+func addTokens(t *testing.T, h *house, cat *catalog.Catalog) map[string]string {
+	t.Helper()
+	secrets := map[string]string{}
+	add := func(name string, spec catalog.TokenSpec) {
+		_, secret, err := cat.CreateToken(spec, h.clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[name] = secret
 	}
-	credentials := []credential{
-		{name: "none"}, {name: "garbage", header: "nonsense"}, {name: "token without colon", header: "Token abc"},
+	in := func(database, measurement string, actions ...catalog.Action) (out []catalog.Permission) {
+		for _, a := range actions {
+			out = append(out, catalog.Permission{Action: a, Database: database, Measurement: measurement})
+		}
+		return out
+	}
+	admin := []catalog.Permission{{Action: catalog.ActionAdmin}}
+	add("tread", catalog.TokenSpec{Permissions: in("d", "", catalog.ActionRead)})
+	add("twrite", catalog.TokenSpec{Permissions: in("d", "", catalog.ActionWrite)})
+	add("tdelete", catalog.TokenSpec{Permissions: in("d", "", catalog.ActionDelete)})
+	add("tall", catalog.TokenSpec{Permissions: in("", "", catalog.ActionRead, catalog.ActionWrite, catalog.ActionDelete)})
+	add("tm", catalog.TokenSpec{Permissions: in("d", "m", catalog.ActionRead, catalog.ActionWrite, catalog.ActionDelete)})
+	add("tn", catalog.TokenSpec{Permissions: in("d", "n", catalog.ActionRead, catalog.ActionDelete)})
+	add("tother", catalog.TokenSpec{Permissions: in("other", "", catalog.ActionRead, catalog.ActionWrite, catalog.ActionDelete)})
+	add("tnothing", catalog.TokenSpec{})
+	add("tadmin", catalog.TokenSpec{Permissions: admin})
+	add("inactive", catalog.TokenSpec{Permissions: admin, Inactive: true})
+	add("expired", catalog.TokenSpec{Permissions: admin, Expires: h.clock.Now()})
+	return secrets
+}
+
+// credential is one way of saying who sends a request.
+type credential struct {
+	name   string
+	query  string
+	header string
+	user   string // that it proves; empty: none
+}
+
+func everyCredential(tokens map[string]string) []credential {
+	out := []credential{
+		{name: "none"}, {name: "garbage", header: "nonsense"}, {name: "unknown API token", header: "Token abc"},
+		{name: "unknown API token by Bearer", header: "Bearer abc"}, {name: "cookie of nobody", header: "Cookie"},
 		{name: "wrong password", header: basic("ad", "x")}, {name: "unknown user", header: basic("zz", "pw-ad")},
 		{name: "wrong in the URL", query: "u=ad&p=x", header: basic("ad", "pw-ad")},
-		{name: "expired token", header: "Bearer " + sign("HS256", testSecret, map[string]any{"username": "ad", "exp": 1})},
-		{name: "unsigned token", header: "Bearer " + sign("none", "", map[string]any{"username": "ad", "exp": hour})},
-		{name: "token of an empty secret", header: "Bearer " + sign("HS256", "", map[string]any{"username": "ad", "exp": hour})},
-		{name: "token of nobody", header: bearer("zz")},
+		{name: "expired JWT", header: "Bearer " + sign("HS256", testSecret, map[string]any{"username": "ad", "exp": 1})},
+		{name: "unsigned JWT", header: "Bearer " + sign("none", "", map[string]any{"username": "ad", "exp": hour})},
+		{name: "JWT of an empty secret", header: "Bearer " + sign("HS256", "", map[string]any{"username": "ad", "exp": hour})},
+		{name: "JWT of nobody", header: bearer("zz")},
 	}
-	for _, u := range []string{"ad", "rd", "wr", "no"} {
-		credentials = append(credentials,
+	for _, u := range []string{"ad", "rd", "wr", "al", "no"} {
+		out = append(out,
 			credential{name: u + " in the URL", query: "u=" + u + "&p=pw-" + u, user: u},
 			credential{name: u + " by Basic", header: basic(u, "pw-"+u), user: u},
 			credential{name: u + " by Token", header: "Token " + u + ":pw-" + u, user: u},
 			credential{name: u + " by Bearer", header: bearer(u), user: u},
 		)
 	}
-	// Who may use an endpoint, by permission and settings; "*" is everybody, "u" each user.
+	for name, secret := range tokens {
+		user := name
+		if name == "inactive" || name == "expired" {
+			user = ""
+		}
+		out = append(out,
+			credential{name: name + " by Token", header: "Token " + secret, user: user},
+			credential{name: name + " by token", header: "token " + secret, user: user},
+			credential{name: name + " by Bearer", header: "Bearer " + secret, user: user},
+			credential{name: name + " as password of nobody by Basic", header: basic("any", secret), user: user},
+			credential{name: name + " as password of a user by Token", header: "Token ad:" + secret, user: user},
+			credential{name: name + " as password in the URL", query: "u=any&p=" + url.QueryEscape(secret), user: user},
+		)
+	}
+	return out
+}
+
+// TestEveryEndpoint sends every kind of credentials to every row of the table.
+func TestEveryEndpoint(t *testing.T) {
+	// Who may use an endpoint, by permission and settings; "*" is everybody, "u" who is known.
 	type rule struct {
 		auth Auth
 		may  map[Permission]string
 	}
+	rules := func(probe, observe, profile string) map[Permission]string {
+		return map[Permission]string{
+			Public: "*", Probe: probe, Observe: observe, Profile: profile, Known: "u", Administer: "ad tadmin",
+			Query: "ad rd al tread tall tm tadmin", Write: "ad wr al twrite tall tm tadmin", Delete: "ad wr al tdelete tall tm tadmin",
+		}
+	}
+	const admins = "ad tadmin"
 	for name, rule := range map[string]rule{
-		"default": {Auth{Enabled: true}, map[Permission]string{Probe: "*", Observe: "ad", Profile: "ad", Query: "ad rd", Write: "ad wr"}},
-		"ping":    {Auth{Enabled: true, Ping: true}, map[Permission]string{Probe: "u", Observe: "ad", Profile: "ad", Query: "ad rd", Write: "ad wr"}},
-		"open":    {Auth{Enabled: true, OpenMetrics: true}, map[Permission]string{Probe: "*", Observe: "*", Profile: "*", Query: "ad rd", Write: "ad wr"}},
-		"pprof":   {Auth{Enabled: true, OpenMetrics: true, Pprof: true}, map[Permission]string{Probe: "*", Observe: "*", Profile: "ad", Query: "ad rd", Write: "ad wr"}},
+		"default": {Auth{Enabled: true}, rules("*", admins, admins)},
+		"ping":    {Auth{Enabled: true, Ping: true}, rules("u", admins, admins)},
+		"open":    {Auth{Enabled: true, OpenMetrics: true}, rules("*", "*", "*")},
+		"pprof":   {Auth{Enabled: true, OpenMetrics: true, Pprof: true}, rules("*", "*", admins)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rule.auth.SharedSecret = testSecret
-			h, _ := newGuarded(t, func(o *Options) { o.Auth = rule.auth })
-			for _, e := range h.Endpoints() {
+			h, cat := newGuarded(t, func(o *Options) { o.Auth = rule.auth })
+			if err := errors.Join(cat.CreateUser("al", "pw-al", false), cat.GrantPrivilege("al", "d", influxql.AllPrivileges)); err != nil {
+				t.Fatal(err)
+			}
+			credentials := everyCredential(addTokens(t, h, cat))
+			reached := false
+			table := h.Endpoints()
+			for i, e := range table {
+				if e.Permission != Query && e.Permission != Write && e.Permission != Delete || e.Path == "/api/v2/query" {
+					table[i].handle = func(http.ResponseWriter, *http.Request) { reached = true }
+				} // the handlers of the others have a part in the decision
+			}
+			h.router = newRouter(table, h.guard)
+			for _, e := range table {
+				may := rule.may[e.Permission]
+				if e.Path == "/api/v2/query" {
+					may = "u"
+				}
+				body := "m f=1"
+				if e.Permission == Delete {
+					body = `{"start":"2020-01-01T00:00:00Z","stop":"2020-01-02T00:00:00Z","predicate":"_measurement=\"m\""}`
+				}
 				for _, c := range credentials {
-					reached := false
-					target := endpointTarget(e) + "&" + c.query
-					h.writer.do = nil
-					before := len(h.writer.requests)
-					w := h.ask(e.Method, target, "m f=1", "Authorization", c.header)
-					switch {
-					case e.Permission == Write:
-						reached = len(h.writer.requests) > before
-					default:
-						reached = w.Code < 400
-					}
-					may := rule.may[e.Permission]
+					h.doorman.throttle = newLoginThrottle(h.clock)
+					reached = false
+					w := h.ask(e.Method, endpointTarget(e)+"&"+c.query, body, "Authorization", c.header, "Cookie", sessionCookie+"=x")
+					reached = reached || w.Code == 204 || w.Code == 200 && e.Permission == Query && e.Path != "/api/v2/query"
 					allowed := may == "*" || c.user != "" && (may == "u" || strings.Contains(" "+may+" ", " "+c.user+" "))
 					if reached != allowed {
 						t.Errorf("%s %s with %s: %d %s", e.Method, e.Path, c.name, w.Code, w.Body)
 					}
-					if wantCode := http.StatusForbidden; !allowed {
-						if c.user == "" {
-							wantCode = http.StatusUnauthorized
-						}
-						if w.Code != wantCode {
-							t.Errorf("%s %s with %s: %d %s, want %d", e.Method, e.Path, c.name, w.Code, w.Body, wantCode)
-						}
+					wantCode := http.StatusForbidden
+					if c.user == "" {
+						wantCode = http.StatusUnauthorized
+					}
+					if !allowed && w.Code != wantCode {
+						t.Errorf("%s %s with %s: %d %s, want %d", e.Method, e.Path, c.name, w.Code, w.Body, wantCode)
 					}
 				}
-				h.doorman.throttle = newLoginThrottle(h.clock)
 			}
 		})
 	}
@@ -257,14 +329,14 @@ func TestEveryEndpoint(t *testing.T) {
 // endpointTarget returns a request to an endpoint that has all it needs.
 func endpointTarget(e Endpoint) string {
 	switch {
-	case e.Path == "/api/v2/write":
-		return "/api/v2/write?bucket=d/autogen"
+	case e.Permission == Write && strings.HasPrefix(e.Path, v2Prefix), e.Permission == Delete:
+		return e.Path + "?bucket=d/autogen"
 	case e.Path == "/debug/requests":
 		return "/debug/requests?seconds=0"
 	case strings.HasSuffix(e.Path, "/*"):
 		return strings.TrimSuffix(e.Path, "*") + "cmdline?x"
 	}
-	return e.Path + "?db=d&q=SELECT+*+FROM+m"
+	return strings.ReplaceAll(e.Path, ":id", organizationID) + "?db=d&q=SELECT+*+FROM+m"
 }
 
 // TestAnEndpointWithoutRule checks that the table cannot have one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/query"
 )
@@ -12,10 +13,12 @@ import (
 type Backend struct {
 	Writer  Writer
 	Engine  Engine
-	Users   Users         // nil: requests that must have a user are answered 503
-	Health  HealthChecker // nil: always well
-	Metrics Metrics       // nil: /metrics is empty
-	Vars    Vars          // nil: /debug/vars is an empty object
+	Users   Users            // nil: requests that must have a user are answered 503
+	Catalog *catalog.Catalog // nil: there are no buckets, tokens and mappings
+	Data    Data             // nil: nothing can be deleted by the v2 API
+	Health  HealthChecker    // nil: always well
+	Metrics Metrics          // nil: /metrics is empty
+	Vars    Vars             // nil: /debug/vars is an empty object
 }
 
 // Writer stores line protocol.
@@ -35,6 +38,16 @@ type Engine interface {
 
 	// Check returns the error that Run would return before it runs anything.
 	Check(req query.Request) error
+}
+
+// Data removes what is stored.
+type Data interface {
+	// Delete removes rows.
+	Delete(ctx context.Context, d query.Delete) error
+	// DropDatabase removes a database with its data.
+	DropDatabase(ctx context.Context, name string) error
+	// DropPolicy removes a retention policy with its data.
+	DropPolicy(ctx context.Context, database, policy string) error
 }
 
 // HealthChecker tells how well the parts of the server are.

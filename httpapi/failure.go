@@ -16,7 +16,8 @@ type failure struct {
 	retry  bool   // the same request may succeed in a second
 	// retryAfter is the number of seconds after which it may; 0: retry tells.
 	retryAfter int
-	close      bool // what is left of the request is not worth reading
+	close      bool   // what is left of the request is not worth reading
+	code       string // of the v2 API; empty: the one of the status
 }
 
 // maxErrorHeader bounds the copy of an error's text in the header.
@@ -61,7 +62,10 @@ func writeFailureV2(w http.ResponseWriter, f failure) {
 	if text == "" {
 		text = f.text
 	}
-	code := codeV2(f.status)
+	code := f.code
+	if code == "" {
+		code = codeV2(f.status)
+	}
 	body := appendString([]byte(`{"code":`), code)
 	body = appendString(append(body, `,"message":`...), text)
 	if f.line > 0 {
@@ -98,6 +102,8 @@ func codeV2(status int) string {
 		return "too many requests"
 	case http.StatusServiceUnavailable:
 		return "unavailable"
+	case http.StatusNotImplemented:
+		return "not implemented"
 	}
 	return "internal error"
 }

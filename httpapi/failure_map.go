@@ -59,8 +59,11 @@ func writeFailureOf(err error, bucket string) failure {
 		parse    *ingest.ParseError
 		database *ingest.DatabaseNotFoundError
 		policy   *ingest.PolicyNotFoundError
+		refused  *ingest.ForbiddenError
 	)
 	switch {
+	case errors.As(err, &refused):
+		return failure{status: http.StatusForbidden, text: refused.Error(), v2text: "insufficient permissions for write"}
 	case errors.As(err, &partial):
 		return failure{status: http.StatusBadRequest, text: partial.Error(), line: partial.FirstLine}
 	case errors.As(err, &parse):

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/query"
@@ -90,11 +91,33 @@ type fakeHealth []HealthCheck
 
 func (f fakeHealth) Health(context.Context) []HealthCheck { return f }
 
+// fakeData keeps what it was asked to delete and drops from the catalog alone.
+type fakeData struct {
+	catalog *catalog.Catalog
+	deletes []query.Delete
+}
+
+func (f *fakeData) Delete(_ context.Context, d query.Delete) error {
+	f.deletes = append(f.deletes, d)
+	return nil
+}
+
+func (f *fakeData) DropDatabase(_ context.Context, name string) error {
+	_, err := f.catalog.DropDatabase(name)
+	return err
+}
+
+func (f *fakeData) DropPolicy(_ context.Context, database, policy string) error {
+	_, err := f.catalog.DropPolicy(database, policy)
+	return err
+}
+
 // house is a handler with everything behind it faked.
 type house struct {
 	*Handler
 	writer *fakeWriter
 	engine *fakeEngine
+	data   *fakeData // nil: none
 	clock  *clock.Manual
 	log    *strings.Builder
 }

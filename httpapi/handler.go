@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/timberlinedb/timberline/catalog"
 )
 
 // Handler serves the endpoints. It is an http.Handler; its methods may be
@@ -60,6 +62,18 @@ func New(opt Options) (*Handler, error) {
 
 // Attach begins to serve b.
 func (h *Handler) Attach(b Backend) { h.backend.Store(&b) }
+
+// snapshot returns what there is of databases and users now, nil when nothing is attached that knows.
+func (h *Handler) snapshot() *catalog.Snapshot {
+	b := h.attached()
+	switch {
+	case b.Catalog != nil:
+		return b.Catalog.Snapshot()
+	case b.Users != nil:
+		return b.Users.Snapshot()
+	}
+	return nil
+}
 
 // Detach ends serving: requests that come later are answered 503.
 func (h *Handler) Detach() { h.backend.Store(nil) }
@@ -129,7 +143,7 @@ func (h *Handler) panicked(rec *recorder, r *http.Request, id string, p any) {
 	clear(rec.Header())
 	h.setCommonHeaders(rec.Header(), r, id)
 	f := failure{status: http.StatusInternalServerError, text: "internal error: the request failed by a fault of the server, see its log for request " + id}
-	if strings.HasPrefix(r.URL.Path, "/api/v2/") {
+	if strings.HasPrefix(r.URL.Path, v2Prefix) {
 		writeFailureV2(rec, f)
 		return
 	}

@@ -74,12 +74,7 @@ func (t *loginThrottle) failed(address, user string) {
 	defer t.mu.Unlock()
 	t.makeRoom(now)
 	for _, k := range []loginKey{both, alone} {
-		f := t.failures[k]
-		if !now.Before(f.until) {
-			f = failedLogins{until: now.Add(loginSpan)}
-		}
-		f.count++
-		t.failures[k] = f
+		t.count(k, now)
 	}
 }
 
@@ -89,6 +84,39 @@ func (t *loginThrottle) succeeded(address, user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.failures, both)
+}
+
+// tokenKey returns the key of unknown API tokens from an address. They cannot be guessed, but those who try need not be
+// told so as often as they like.
+func tokenKey(address string) loginKey {
+	_, alone := loginKeys(address, "")
+	return sha256.Sum256(append([]byte("token\x00"), alone[:]...))
+}
+
+// waitToken returns how long an address has to wait with tokens that are not known.
+func (t *loginThrottle) waitToken(address string) time.Duration {
+	key, now := tokenKey(address), t.clock.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.left(key, maxAddressFailures, now)
+}
+
+// failedToken counts a token that is not known.
+func (t *loginThrottle) failedToken(address string) {
+	key, now := tokenKey(address), t.clock.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.makeRoom(now)
+	t.count(key, now)
+}
+
+func (t *loginThrottle) count(k loginKey, now time.Time) {
+	f := t.failures[k]
+	if !now.Before(f.until) {
+		f = failedLogins{until: now.Add(loginSpan)}
+	}
+	f.count++
+	t.failures[k] = f
 }
 
 // makeRoom drops what is over and, when that is not enough, whatever comes first.

@@ -27,6 +27,10 @@ type Options struct {
 	// Auth says of whom credentials are asked.
 	Auth Auth
 
+	// CheckOrganization refuses requests of the v2 API that name another
+	// organization than there is; otherwise the name does not matter.
+	CheckOrganization bool
+
 	// AccessLog writes a line to Log for every request.
 	AccessLog bool
 	// Pprof serves /debug/pprof.

@@ -40,6 +40,9 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.request.User = h.userOf(r)
+	if snap := h.snapshot(); snap != nil {
+		q.request.Database, q.request.Policy = snap.Resolve(q.request.Database, q.request.Policy)
+	}
 	if q.async {
 		if err := backend.Engine.Check(q.request); err != nil {
 			h.refuseQuery(w, r, pretty, queryFailureOf(err))

@@ -29,14 +29,20 @@ func newRouter(table []Endpoint, guard func(Endpoint) http.HandlerFunc) http.Han
 
 func plainHandler(h http.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h(c.Response().Writer, c.Request())
+		r := c.Request()
+		for i, name := range c.ParamNames() {
+			if name != "*" {
+				r.SetPathValue(name, c.ParamValues()[i])
+			}
+		}
+		h(c.Response().Writer, r)
 		return nil
 	}
 }
 
 // routeFailed answers requests that no route takes.
 func routeFailed(err error, c echo.Context) {
-	w, v2 := c.Response().Writer, strings.HasPrefix(c.Request().URL.Path, "/api/v2/")
+	w, v2 := c.Response().Writer, strings.HasPrefix(c.Request().URL.Path, v2Prefix)
 	switch {
 	case errors.Is(err, echo.ErrNotFound):
 		routeNotFound(w, v2)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/lineproto"
 )
@@ -21,6 +22,7 @@ func (h *Handler) serveWrite(w http.ResponseWriter, r *http.Request) {
 		writeFailure(w, *f)
 		return
 	}
+	req.Database, req.Policy = writeTarget(h.snapshot(), q)
 	h.store(w, r, req, func(err error) failure { return writeFailureOf(err, "") }, writeFailure)
 }
 
@@ -29,7 +31,7 @@ func writeRequest(q url.Values) (ingest.Request, *failure) {
 	if !ok {
 		return ingest.Request{}, invalid(fmt.Sprintf("invalid precision %q (use n, u, ms, s, m or h)", q.Get("precision")))
 	}
-	if writeDatabase(q) == "" {
+	if q.Get("db") == "" {
 		return ingest.Request{}, invalid("database is required")
 	}
 	switch strings.ToLower(q.Get("consistency")) {
@@ -37,7 +39,7 @@ func writeRequest(q url.Values) (ingest.Request, *failure) {
 	default:
 		return ingest.Request{}, invalid("invalid consistency level")
 	}
-	return ingest.Request{Database: writeDatabase(q), Policy: q.Get("rp"), Precision: precision}, nil
+	return ingest.Request{Precision: precision}, nil
 }
 
 func invalid(text string) *failure { return &failure{status: http.StatusBadRequest, text: text} }
@@ -48,6 +50,12 @@ func (h *Handler) serveWriteV2(w http.ResponseWriter, r *http.Request) {
 	q := urlParameters(r)
 	bucket := q.Get("bucket")
 	req, f := writeRequestV2(q)
+	if f == nil {
+		f = h.wrongOrganization(q)
+	}
+	if f == nil {
+		req.Database, req.Policy = bucketTarget(h.snapshot(), q)
+	}
 	if f != nil {
 		h.beginWrite(w, r)()
 		writeFailureV2(w, *f)
@@ -61,25 +69,44 @@ func writeRequestV2(q url.Values) (ingest.Request, *failure) {
 	if !ok {
 		return ingest.Request{}, invalid("invalid precision; valid precision units are ns, us, ms, and s")
 	}
-	database, policy := bucketParts(q)
-	if database == "" {
+	if name := q.Get("bucket"); name == "" || name[0] == '/' {
 		return ingest.Request{}, &failure{status: http.StatusNotFound, text: "bucket not found"}
 	}
-	return ingest.Request{Database: database, Policy: policy, Precision: precision, V2: true}, nil
+	return ingest.Request{Precision: precision, V2: true}, nil
 }
 
-// writeDatabase returns the database that the parameters of /write name.
-func writeDatabase(q url.Values) string { return q.Get("db") }
-
-// bucketDatabase returns the database that the parameters of /api/v2/write name.
-func bucketDatabase(q url.Values) string {
-	database, _ := bucketParts(q)
-	return database
+// writeTarget returns the database and the policy that the parameters of /write mean. The empty policy is the default
+// one.
+func writeTarget(snap *catalog.Snapshot, q url.Values) (database, policy string) {
+	if snap == nil {
+		return q.Get("db"), q.Get("rp")
+	}
+	return snap.Resolve(q.Get("db"), q.Get("rp"))
 }
 
-func bucketParts(q url.Values) (database, policy string) {
-	database, policy, _ = strings.Cut(q.Get("bucket"), "/")
-	return database, policy
+// bucketTarget returns the same for the parameters of /api/v2/write.
+func bucketTarget(snap *catalog.Snapshot, q url.Values) (database, policy string) {
+	return resolveBucket(snap, q.Get("bucket"))
+}
+
+// policyName returns the name of a policy, which may be given as the empty one.
+func policyName(snap *catalog.Snapshot, database, policy string) string {
+	if d := snap.Database(database); d != nil && policy == "" {
+		return d.DefaultPolicy
+	}
+	return policy
+}
+
+// scope binds a write to the measurements that its sender may write.
+func (h *Handler) scope(r *http.Request, req *ingest.Request) {
+	u, snap := h.userOf(r), h.snapshot()
+	if u == nil || u.Token() == nil || snap == nil {
+		return
+	}
+	names, all := u.Measurements(catalog.ActionWrite, req.Database, policyName(snap, req.Database, req.Policy))
+	if !all {
+		req.Measurements = append([]string{}, names...)
+	}
 }
 
 // beginWrite counts a write; what it returns counts its end.
@@ -123,6 +150,7 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, req ingest.Reque
 		defer cancel()
 	}
 	req.Body, req.Client = b.data, clientAddress(r)
+	h.scope(r, &req)
 	backend := h.backend.Load()
 	if backend == nil {
 		serveStarting(w)

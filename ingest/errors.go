@@ -33,6 +33,14 @@ type PolicyNotFoundError struct{ Name string }
 
 func (e *PolicyNotFoundError) Error() string { return "retention policy not found: " + e.Name }
 
+// ForbiddenError says that the sender may not write to a measurement. Nothing
+// of the write is stored.
+type ForbiddenError struct{ Measurement string }
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("not authorized to write to measurement %q", e.Measurement)
+}
+
 // ParseError says that no line of a body could be stored because of its form.
 type ParseError struct {
 	// Lines has one text per refused line: unable to parse '<line>': <reason>.

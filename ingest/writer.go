@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/timberlinedb/timberline/catalog"
@@ -50,6 +51,9 @@ type Request struct {
 	Body             []byte // inflated; not kept
 	V2               bool   // refuse the tag keys that version 2 reserves
 	Client           string // address of the sender, for diagnostics
+
+	// Measurements are those that the sender may write; nil: any.
+	Measurements []string
 }
 
 // Write stores the points of a body. When it returns nil all of them are as
@@ -73,7 +77,23 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 		Series:    target.series,
 		V2:        req.V2,
 	})
+	if err := checkScope(&s.batch, req.Measurements); err != nil {
+		return err
+	}
 	return w.storeBatch(ctx, target, &s.batch, s, req.Client)
+}
+
+// checkScope reports the first measurement that the sender may not write.
+func checkScope(b *model.Batch, allowed []string) error {
+	if allowed == nil {
+		return nil
+	}
+	for _, t := range b.Tables {
+		if !slices.Contains(allowed, string(t.Measurement)) {
+			return &ForbiddenError{Measurement: string(t.Measurement)}
+		}
+	}
+	return nil
 }
 
 // WriteBatch stores a batch that does not come from line protocol. The batch is

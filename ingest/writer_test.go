@@ -405,3 +405,26 @@ func TestWriteBatch(t *testing.T) {
 		t.Errorf("rows: %q", rows)
 	}
 }
+
+// TestWriteWithinScope writes what a sender may and may not write.
+func TestWriteWithinScope(t *testing.T) {
+	d := newDoor(t)
+	write := func(body string, measurements []string) error {
+		return d.Write(context.Background(), Request{Database: "db", Precision: 1, Body: []byte(body), Measurements: measurements})
+	}
+	if err := write("a f=1 1\nb f=1 1", []string{"b", "a"}); err != nil {
+		t.Error(err)
+	}
+	for _, body := range []string{"a f=2 1\nc f=1 1", "c f=1", "c,a=b f=1"} {
+		var refused *ForbiddenError
+		if err := write(body, []string{"a"}); !errors.As(err, &refused) || refused.Measurement != "c" {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if err := write("a f=1", []string{}); err == nil {
+		t.Error("who may write nothing has written")
+	}
+	if n := d.Metrics().Rows; n != 2 {
+		t.Errorf("%d rows are stored, want 2", n)
+	}
+}

@@ -35,18 +35,31 @@ func (e *Engine) authorize(q *influxql.Query, req *Request) error {
 	if u == Nobody {
 		return e.authorizeFirst(q)
 	}
+	check := authorizeUser
+	if u.Token() != nil {
+		check = e.authorizeToken
+	}
 	for _, stmt := range q.Statements {
-		for _, p := range demands(stmt) {
-			if p.Admin {
-				return &AuthorizationError{User: u.Name, Reason: fmt.Sprintf("statement '%s', requires admin privilege", stmt)}
-			}
-			database := p.Name
-			if database == "" {
-				database = req.Database
-			}
-			if !u.Allows(p.Privilege, database) {
-				return &AuthorizationError{User: u.Name, Reason: fmt.Sprintf("statement '%s', requires %s on %s", stmt, p.Privilege, database)}
-			}
+		if err := check(stmt, req); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authorizeUser checks that a user may run a statement.
+func authorizeUser(stmt influxql.Statement, req *Request) error {
+	u := req.User
+	for _, p := range demands(stmt) {
+		if p.Admin {
+			return &AuthorizationError{User: u.Name, Reason: fmt.Sprintf("statement '%s', requires admin privilege", stmt)}
+		}
+		database := p.Name
+		if database == "" {
+			database = req.Database
+		}
+		if !u.Allows(p.Privilege, database) {
+			return &AuthorizationError{User: u.Name, Reason: fmt.Sprintf("statement '%s', requires %s on %s", stmt, p.Privilege, database)}
 		}
 	}
 	return nil

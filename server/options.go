@@ -30,9 +30,11 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 		BindAddress: h.BindAddress,
 		Durability:  cfg.Data.WALSync,
 		AccessLog:   h.LogEnabled,
-		Pprof:       h.PprofEnabled,
-		Log:         log,
-		Memory:      memory,
+
+		CheckOrganization: h.CheckOrganization,
+		Pprof:             h.PprofEnabled,
+		Log:               log,
+		Memory:            memory,
 		Auth: httpapi.Auth{
 			Enabled:      h.AuthEnabled,
 			SharedSecret: h.SharedSecret,

@@ -26,8 +26,8 @@ import (
 
 // Server is the running system.
 //
-// Its own goroutines enforce retention and run continuous queries; the rooms
-// list theirs.
+// Its own goroutines enforce retention, run continuous queries and keep the last
+// uses of tokens; the rooms list theirs.
 type Server struct {
 	log     *slog.Logger
 	cfg     config.Config
@@ -159,8 +159,12 @@ func (s *Server) serve(memory *budget.Budget) {
 		s.tasks = task.NewRunner(s.catalog, s.engine, taskOptions(s.cfg.ContinuousQueries, s.log, s.clock))
 		s.working.Go(func() { s.tasks.Run(background) })
 	}
+	s.working.Go(func() { s.noteTokens(background) })
 	s.register(s.monitor, memory)
-	s.handler.Attach(httpapi.Backend{Writer: s.writer, Engine: s.engine, Users: s.catalog, Health: s, Metrics: s.monitor, Vars: s.monitor})
+	s.handler.Attach(httpapi.Backend{
+		Writer: s.writer, Engine: s.engine, Users: s.catalog, Catalog: s.catalog, Data: s.storage,
+		Health: s, Metrics: s.monitor, Vars: s.monitor,
+	})
 }
 
 // Addr returns the address that the server listens on.
