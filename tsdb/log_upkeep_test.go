@@ -72,7 +72,8 @@ func TestIdleStoreGivesSpaceBack(t *testing.T) {
 	if got := logBytes(t, mem); got > 4<<10 {
 		t.Errorf("a closed store keeps %d bytes of log", got)
 	}
-	s = openTest(t, mem.Crash(vfs.CrashOptions{}), opt)
+	opt.FS = mem.Crash(vfs.CrashOptions{})
+	s = openTest(t, opt.FS, opt)
 	defer closeTest(t, s)
 	if got := s.Metrics().Replay; got.Rows+got.RowsSkipped > 0 {
 		t.Errorf("after a clean end %+v was replayed", got)

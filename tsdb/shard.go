@@ -46,11 +46,16 @@ type shard struct {
 	frozen    []*cache     // being flushed, oldest first; never changed once published
 	files     []*shardFile // ascending by generation; never changed once published
 	lost      []lostFile
-	suspects  []string     // files that a damaged end of the manifest may have named; see settleSuspects
 	deletes   []tsm.Delete // of tombs and those on their way there; never changed once published
 	next      uint64       // next number and generation
 	lastFlush time.Time
 	dropped   bool
+
+	// Of an opening shard: files that a damaged end of the manifest may have named,
+	// and the LSN up to which rows are flushed as far as its whole records know. See
+	// settleSuspects.
+	suspects      []string
+	suspectsAfter uint64
 
 	retry backoff // of flushes; see flusher
 	merge backoff // of compactions
@@ -138,6 +143,7 @@ func (sh *shard) removeOrphans() error {
 	if err != nil {
 		return fmt.Errorf("list %s: %w", sh.dir, err)
 	}
+	sh.suspectsAfter = sh.manifest.state.flushed
 	known := map[string]bool{}
 	for _, e := range sh.manifest.state.files {
 		known[filepath.Base(sh.filePath(e.Number))] = true

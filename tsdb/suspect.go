@@ -20,6 +20,11 @@ import (
 //     the rows, or the inputs are missing. The file is taken back, and the damage
 //     is reported.
 //
+// There is a third story: the file was the input of a merge, an edit before the
+// damaged one took it out, and the crash came before its removal was durable. A
+// flush that the whole records do not know of has rows from beyond what they say
+// is flushed; any other file of level 0 was taken out.
+//
 // firstLSN is the oldest frame that the log has, 0 for none.
 func (sh *shard) settleSuspects(firstLSN uint64) error {
 	for _, path := range sh.suspects {
@@ -29,7 +34,10 @@ func (sh *shard) settleSuspects(firstLSN uint64) error {
 		}
 		info := r.Info()
 		gone := sh.missing()
-		onlyCopy := info.Level == 0 && (firstLSN == 0 || firstLSN > info.MinLSN) || info.Level > 0 && len(gone) > 0
+		onlyCopy := info.Level > 0 && len(gone) > 0
+		if info.Level == 0 && info.MaxLSN > sh.suspectsAfter {
+			onlyCopy = firstLSN == 0 || firstLSN > info.MinLSN
+		}
 		if !onlyCopy {
 			if err := errors.Join(r.Close(), sh.store.removeOrphan(path)); err != nil {
 				return err

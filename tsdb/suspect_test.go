@@ -65,3 +65,73 @@ func TestDamagedEndOfManifestKeepsFiles(t *testing.T) {
 		closeTest(t, s)
 	}
 }
+
+// Inputs of a merge whose removal was not durable are no rows that a damaged end of
+// the manifest has lost, although the log has let go of theirs.
+func TestInputsOfAMergeStayGone(t *testing.T) {
+	ctx := context.Background()
+	mem := vfs.NewMem()
+	opt := testOptions(mem)
+	opt.WAL.SegmentBytes, opt.WAL.SpareSegments = 4<<10, -1
+	s := openTest(t, mem, opt)
+	want := memory{}
+	put := func(i int) {
+		p := onePoint(int64(i), map[string]any{"f": float64(i)})
+		mustWrite(t, s, p)
+		want.put(shardOf(p.t), p)
+	}
+	inputs := map[string][]byte{}
+	for i := range 3 {
+		put(i)
+		if err := s.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh := s.list()[0].shard(11)
+	for _, f := range sh.files {
+		b, err := vfs.ReadFile(mem, f.path, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs[f.path] = b
+	}
+	if err := s.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	rng, _ := newRand(t)
+	for i := range 20 { // the other shard moves the log on
+		noise := make([]byte, 1000)
+		for k := range noise {
+			noise[k] = 'a' + byte(rng.IntN(26))
+		}
+		p := onePoint(int64(1000+i), map[string]any{"s": string(noise)})
+		mustWrite(t, s, p)
+		want.put(shardOf(p.t), p)
+	}
+	if err := s.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if first := s.Metrics().Log.FirstLSN; first < 10 {
+		t.Fatalf("the log still begins with frame %d", first)
+	}
+	put(3) // in the log alone; the record of its flush is torn
+	cut := mem.Crash(vfs.CrashOptions{})
+	closeTest(t, s)
+	for path, b := range inputs {
+		overwrite(t, cut, path, b)
+	}
+	b, err := vfs.ReadFile(cut, sh.manifest.path, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, cut, sh.manifest.path, append(b, 40, 0, 0, 0, 1, 2, 3))
+
+	opt.FS = cut
+	s = openTest(t, cut, opt)
+	defer closeTest(t, s)
+	m := s.Metrics()
+	if m.CorruptionsFound > 0 || m.OrphansRemoved != int64(len(inputs)) || m.Files != 2 {
+		t.Errorf("%d of %d inputs were removed, there are %d files; damage: %q", m.OrphansRemoved, len(inputs), m.Files, m.LastCorruption)
+	}
+	checkStore(t, s, want, model.AllTime, false)
+}
