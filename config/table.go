@@ -54,7 +54,7 @@ var settings = []setting{
 		doc:   "Memory that caches, indexes and queries share: a size, or a percentage of the machine's or container's memory. `0` is no limit.",
 		field: func(c *Config) any { return &c.Data.MemoryLimit }},
 	{section: "data", key: "cache-max-memory-size", def: "1g", check: sizeAtLeast(1 << 20),
-		doc:   "Size of all caches of values not yet in files at which writes are refused with 503 until some are flushed.",
+		doc:   "Size of all caches of values not yet in files at which writes wait, and are refused with 503 if that takes long, until some are flushed. At most a quarter of memory-limit counts.",
 		field: func(c *Config) any { return &c.Data.CacheMaxMemorySize }},
 	{section: "data", key: "cache-snapshot-memory-size", def: "0", check: sizeAtLeast(0),
 		doc:   "Size from which on a shard's cache is flushed to a file. `0` is a quarter of cache-max-memory-size, at most 128m.",

@@ -163,6 +163,10 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 
 func collectMemory(c *monitor.Collector, memory *budget.Budget) {
 	c.Gauge("memory_limit_bytes", "The memory budget; 0 is none.", float64(memory.Limit()))
+	if all, files, ok := residentMemory(); ok {
+		c.Gauge("memory_resident_bytes", "Physical memory of the process, as the system counts it.", float64(all))
+		c.Gauge("memory_resident_file_bytes", "Of that, memory of mapped files and of the program, which the system can take back.", float64(files))
+	}
 	for _, u := range memory.Usage() {
 		account := monitor.Label{Key: "account", Value: u.Name}
 		c.Gauge("memory_used_bytes", "Memory drawn from the budget.", float64(u.Used), account)

@@ -70,16 +70,27 @@ func listenOptions(cfg config.Config, log *slog.Logger) httpapi.ServerOptions {
 	}
 }
 
+// All caches together get at most one of cacheShare of the memory limit, but
+// leastCache in any case.
+const (
+	cacheShare = 4
+	leastCache = 16 << 20
+)
+
 func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) tsdb.Options {
 	d := cfg.Data
 	mode := wal.Durable
 	if d.WALSync == "interval" {
 		mode = wal.Interval
 	}
+	cache := int64(d.CacheMaxMemorySize)
+	if limit := memory.Limit(); limit > 0 {
+		cache = min(cache, max(limit/cacheShare, leastCache))
+	}
 	return tsdb.Options{
 		Budget:            memory,
 		WAL:               wal.Options{SyncMode: mode, SyncInterval: d.WALSyncInterval, Events: logEvents(log)},
-		CacheLimit:        int64(d.CacheMaxMemorySize),
+		CacheLimit:        cache,
 		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
 		FlushAge:          d.CacheSnapshotWriteColdDuration,
 		ColdAfter:         d.CompactFullWriteColdDuration,

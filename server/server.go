@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 
 	"github.com/timberlinedb/timberline/catalog"
@@ -26,8 +25,8 @@ import (
 
 // Server is the running system.
 //
-// Its own goroutines enforce retention, run continuous queries and keep the last
-// uses of tokens; the rooms list theirs.
+// Its own goroutines enforce retention, run continuous queries, keep the last uses
+// of tokens and govern memory; the rooms list theirs.
 type Server struct {
 	log     *slog.Logger
 	cfg     config.Config
@@ -47,6 +46,10 @@ type Server struct {
 
 	listenersMu sync.Mutex         // guards listeners
 	listeners   []*listen.Listener // of other protocols than HTTP
+
+	governor *governor
+	rest     context.CancelFunc // ends the governor, after storage is closed
+	governed sync.WaitGroup
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -68,9 +71,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 		return nil, err
 	}
 	memory := budget.New(memoryLimit(cfg.Data.MemoryLimit))
-	if limit := memory.Limit(); limit > 0 {
-		debug.SetMemoryLimit(limit)
-	}
+	s.govern(memory)
 	if s.handler, err = httpapi.New(httpOptions(cfg, log, memory.Account("requests", 0))); err != nil {
 		return nil, err
 	}
@@ -85,6 +86,15 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 		return nil, err
 	}
 	return s, nil
+}
+
+// govern starts what keeps the process near its memory limit; storage is opened
+// under it.
+func (s *Server) govern(memory *budget.Budget) {
+	background, stop := context.WithCancel(context.Background())
+	s.governor, s.rest = newGovernor(memory), stop
+	s.governor.look()
+	s.governed.Go(func() { s.governor.run(background, s.clock) })
 }
 
 // openStorage opens what keeps data, recovers it, and connects writes and
@@ -215,6 +225,10 @@ func (s *Server) close(ctx context.Context) error {
 		if err := s.store.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close storage: %w", err))
 		}
+	}
+	if s.rest != nil {
+		s.rest()
+		s.governed.Wait()
 	}
 	return errors.Join(errs...)
 }

@@ -74,6 +74,8 @@ func (h *heads) grow(a *slab.Arena) {
 			h.ids[j], h.rows[j] = id, old.rows[i]
 		}
 	}
+	slab.Drop(a, old.ids) // readers look at heads under the cache's lock only
+	slab.Drop(a, old.rows)
 }
 
 // series appends the ids that have rows to dst, in no order.

@@ -95,7 +95,7 @@ func (s *Store) noteMerge(ctx context.Context, sh *shard, err error) {
 // checkpointDue writes the checkpoints that the indexes ask for.
 func (s *Store) checkpointDue() {
 	for _, db := range s.list() {
-		if s.bg.Err() != nil || !db.index.NeedsCheckpoint() {
+		if s.bg.Err() != nil || !db.wantsCheckpoint() {
 			continue
 		}
 		if err := db.index.Checkpoint(); err != nil && !errors.Is(err, index.ErrClosed) && s.bg.Err() == nil {

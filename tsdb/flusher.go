@@ -69,7 +69,7 @@ func (f *flusher) announce() {
 // noteWrite asks for a flush when a write made a cache large.
 func (f *flusher) noteWrite(sh *shard) {
 	s := f.store
-	if sh.activeBytes() >= s.opt.ShardCacheBytes || s.cacheAccount.Used() >= s.opt.CacheFlushBytes {
+	if sh.activeBytes() >= s.opt.ShardCacheBytes || s.flushWanted(s.cacheAccount.Used()) {
 		f.kick()
 	}
 }
@@ -95,6 +95,7 @@ func (s *Store) flushLoop(tick clock.Ticker) {
 		case <-tick.C():
 			s.chargeIndexes()
 			s.trimLog()
+			s.trimPool()
 		}
 		s.flushDue()
 	}
@@ -208,7 +209,7 @@ func (s *Store) nextFlush() *shard {
 			return st.sh
 		}
 	}
-	if len(states) > 0 && states[0].bytes > 0 && (total >= s.opt.CacheFlushBytes || s.cacheFull()) {
+	if len(states) > 0 && states[0].bytes > 0 && s.flushWanted(total) {
 		return states[0].sh
 	}
 	return nil

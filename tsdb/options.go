@@ -40,8 +40,8 @@ type Options struct {
 	// cache of more than 1 MiB that takes no more rows is flushed after a tenth
 	// of it.
 	FlushAge time.Duration
-	// WriteStall is how long a write waits for room in the cache; zero is 1
-	// second, negative does not wait.
+	// WriteStall is how long a write waits for room in the cache; zero is 5
+	// seconds, negative does not wait.
 	WriteStall time.Duration
 	// FrameBytes is about the size at which the rows of a write are cut into
 	// several frames of the log; zero is 1 MiB.
@@ -83,7 +83,7 @@ func (o *Options) EnsureDefaults() {
 	setDefault(&o.ShardCacheBytes, min(o.CacheLimit/4, 128<<20))
 	setDefault(&o.CacheFlushBytes, o.CacheLimit/2)
 	setDefault(&o.FlushAge, 10*time.Minute)
-	setDefault(&o.WriteStall, time.Second)
+	setDefault(&o.WriteStall, 5*time.Second)
 	setDefault(&o.FrameBytes, 1<<20)
 	setDefault(&o.CompactionWorkers, 1)
 	setDefault(&o.CompactionInterval, time.Minute)

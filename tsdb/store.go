@@ -48,6 +48,7 @@ type Store struct {
 	flusher   flusher
 	compactor compactor
 	idleLog   idleLog         // flushLoop's own
+	poolTicks int             // flushLoop's own
 	closing   chan struct{}   // closed by Close
 	bg        context.Context // cancelled by Close
 	stop      context.CancelFunc

@@ -77,14 +77,6 @@ func (s *Store) admit(ctx context.Context) error {
 	}
 }
 
-func (s *Store) cacheFull() bool {
-	if s.cacheAccount.Used() >= s.opt.CacheLimit {
-		return true
-	}
-	limit := s.opt.Budget.Limit()
-	return limit > 0 && s.opt.Budget.Used() >= limit && s.cacheAccount.Used() > 0
-}
-
 // write stores a batch whose series are known.
 func (sh *shard) write(b *model.Batch) (res WriteResult, err error) {
 	var fresh []uint32

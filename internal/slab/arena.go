@@ -57,6 +57,29 @@ func Grow[T Number](a *Arena, old []T, n int) []T {
 	return s
 }
 
+// Drop gives the memory of s, which was made from the arena, back at once if it
+// has a block of its own; the memory of small slices stays taken until the arena
+// is freed. s must not be used any more.
+func Drop[T Number](a *Arena, s []T) {
+	if len(s) == 0 {
+		return
+	}
+	at := unsafe.Pointer(&s[0])
+	for i := len(a.blocks) - 1; i >= 0; i-- {
+		b := a.blocks[i]
+		if unsafe.Pointer(&b[0]) != at {
+			continue
+		}
+		if len(s)*int(unsafe.Sizeof(s[0])) <= blockBytes/4 {
+			return // other slices follow it in the block
+		}
+		a.blocks = append(a.blocks[:i], a.blocks[i+1:]...)
+		a.bytes -= int64(len(b))
+		a.pool.put(b)
+		return
+	}
+}
+
 // alloc returns n zeroed bytes, aligned to 8.
 func (a *Arena) alloc(n int) []byte {
 	n = (n + 7) &^ 7

@@ -17,6 +17,7 @@ type Pool struct {
 
 	mu     sync.Mutex // guards free and mapped
 	free   [][]byte
+	least  int // length of free at its shortest since the last Trim
 	mapped int64
 }
 
@@ -29,6 +30,27 @@ func (p *Pool) Mapped() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mapped
+}
+
+// Kept returns the bytes of freed blocks that are kept for the next arena.
+func (p *Pool) Kept() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(len(p.free)) * blockBytes
+}
+
+// Trim gives those of the kept blocks back to the system that were not wanted
+// since the call before.
+func (p *Pool) Trim() {
+	p.mu.Lock()
+	n := min(p.least, len(p.free))
+	rest := append([][]byte(nil), p.free[:n]...)
+	p.free = append(p.free[:0], p.free[n:]...)
+	p.least = len(p.free)
+	p.mu.Unlock()
+	for _, b := range rest {
+		p.unmap(b)
+	}
 }
 
 // Close gives the kept blocks back to the system. Blocks in use stay valid;
@@ -49,6 +71,7 @@ func (p *Pool) get(n int) (b []byte, dirty bool) {
 		p.mu.Lock()
 		if k := len(p.free); k > 0 {
 			b, p.free = p.free[k-1], p.free[:k-1]
+			p.least = min(p.least, k-1)
 			p.mu.Unlock()
 			return b, true
 		}

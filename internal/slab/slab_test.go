@@ -67,6 +67,57 @@ func TestRecycledMemoryIsZeroed(t *testing.T) {
 	}
 }
 
+func TestDropGivesOwnBlocksBack(t *testing.T) {
+	pool := NewPool(0)
+	a := NewArena(pool)
+	first, small := Make[uint64](a, 1<<20), Make[uint64](a, 10)
+	small[9] = 7
+	second := Make[uint32](a, 1<<20)
+	second[5] = 9
+	before := a.Bytes()
+	Drop(a, first)
+	Drop(a, small)
+	Drop(a, []uint64(nil))
+	if got := before - a.Bytes(); got != 8<<20 {
+		t.Errorf("%d bytes came back, want %d", got, 8<<20)
+	}
+	if small[9] != 7 || second[5] != 9 {
+		t.Error("a slice that was kept has changed")
+	}
+	if a.Bytes() != pool.Mapped() {
+		t.Errorf("arena holds %d bytes, pool mapped %d", a.Bytes(), pool.Mapped())
+	}
+	a.Free()
+	if pool.Mapped() != 0 {
+		t.Errorf("%d bytes stay mapped", pool.Mapped())
+	}
+}
+
+func TestPoolTrimKeepsWhatIsUsed(t *testing.T) {
+	pool := NewPool(64 << 20)
+	fill := func(blocks int) *Arena {
+		a := NewArena(pool)
+		for range blocks {
+			Make[byte](a, blockBytes)
+		}
+		return a
+	}
+	fill(8).Free()
+	pool.Trim() // the first look
+	fill(3).Free()
+	if kept := pool.Kept(); kept != 8*blockBytes {
+		t.Fatalf("%d bytes are kept", kept)
+	}
+	pool.Trim()
+	if kept := pool.Kept(); kept != 3*blockBytes {
+		t.Errorf("%d bytes are kept, want those of the 3 blocks that were used", kept)
+	}
+	pool.Trim()
+	if kept := pool.Kept(); kept != 0 || pool.Mapped() != 0 {
+		t.Errorf("%d bytes are kept and %d mapped although nobody wants any", kept, pool.Mapped())
+	}
+}
+
 func TestLargeSliceHasItsOwnBlock(t *testing.T) {
 	pool := NewPool(0)
 	a := NewArena(pool)

@@ -20,8 +20,8 @@ import (
 // The scale of TestMemoryLimit. TIMBERLINE_LOAD_SERIES and TIMBERLINE_LOAD_LIMIT
 // (MiB) change it; the full scale is 5000000 and 1024.
 const (
-	loadSeries = 100_000
-	loadLimit  = 128
+	loadSeries = 200_000
+	loadLimit  = 72
 )
 
 // Of the lines of a load.
