@@ -78,6 +78,13 @@ type HTTP struct {
 	AllowOpen            bool
 	AuthEnabled          bool
 	SharedSecret         string
+	HTTPSEnabled         bool
+	HTTPSCertificate     string
+	HTTPSPrivateKey      string
+	HTTPSMinVersion      string
+	HTTPSClientCA        string
+	HTTPSClientAuth      string
+	HTTPSReloadInterval  time.Duration
 	PingAuthEnabled      bool
 	PprofAuthEnabled     bool
 	MetricsAuthEnabled   bool

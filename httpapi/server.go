@@ -23,6 +23,8 @@ type ServerOptions struct {
 	IdleTimeout time.Duration
 	// MaxHeaderBytes bounds the header, the URL included; 0: 1 MiB.
 	MaxHeaderBytes int
+	// TLS encrypts connections; nil: they are plain.
+	TLS *TLS
 	// Log receives errors of connections; nil: slog.Default.
 	Log *slog.Logger
 }
@@ -37,11 +39,14 @@ func (o *ServerOptions) EnsureDefaults() {
 	}
 }
 
-// Server listens and serves a handler. Its goroutine accepts connections until
-// Close.
+// Server listens and serves a handler. Its goroutines accept connections and look
+// after TLS files until Close.
 type Server struct {
 	listener net.Listener
 	http     *http.Server
+	tls      *TLS // nil: connections are plain
+	stop     context.CancelFunc
+	watching sync.WaitGroup
 
 	failed   chan error // what ended the serving; closed after that
 	closing  sync.Once
@@ -68,7 +73,14 @@ func Listen(ctx context.Context, h http.Handler, opt ServerOptions) (*Server, er
 			MaxHeaderBytes:    opt.MaxHeaderBytes,
 			ErrorLog:          slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug),
 		},
+		tls:    opt.TLS,
 		failed: make(chan error, 1),
+	}
+	watching, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if s.tls != nil {
+		s.http.TLSConfig = s.tls.serverConfig()
+		s.watching.Go(func() { s.tls.watch(watching) })
 	}
 	go s.serve()
 	return s, nil
@@ -77,7 +89,11 @@ func Listen(ctx context.Context, h http.Handler, opt ServerOptions) (*Server, er
 // serve is the goroutine that accepts connections.
 func (s *Server) serve() {
 	defer close(s.failed)
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.tls != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		s.failed <- fmt.Errorf("serve HTTP on %s: %w", s.Addr(), err)
 	}
 }
@@ -93,6 +109,8 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // then breaks their connections. It may be called twice.
 func (s *Server) Close(ctx context.Context) error {
 	s.closing.Do(func() {
+		s.stop()
+		s.watching.Wait()
 		err := s.http.Shutdown(ctx)
 		if err != nil {
 			err = errors.Join(fmt.Errorf("requests were still running: %w", err), s.http.Close())

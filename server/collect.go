@@ -32,6 +32,9 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 			collectListeners(c, l.Metrics())
 		}
 	}))
+	if s.tls != nil {
+		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTLS(c, s.tls.Statistics()) }))
+	}
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectMemory(c, memory) }))
 }
 
@@ -62,6 +65,12 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, w ingest.Metrics, b
 		Bounds: h.WriteLatency.Bounds, Counts: h.WriteLatency.Counts, Sum: h.WriteLatency.Sum})
 	c.Histogram(monitor.Histogram{Name: "http_query_duration_seconds", Help: "Time of a query.",
 		Bounds: h.QueryLatency.Bounds, Counts: h.QueryLatency.Counts, Sum: h.QueryLatency.Sum})
+}
+
+func collectTLS(c *monitor.Collector, t httpapi.TLSStatistics) {
+	c.Counter("https_reloads_total", "Times that replaced TLS files were taken in use.", float64(t.Reloads))
+	c.Counter("https_reload_failures_total", "Looks at replaced TLS files that cannot be used.", float64(t.ReloadFailures))
+	c.Gauge("https_certificate_expires_seconds", "When the certificate in use is over, in seconds since the epoch.", float64(t.Expires.Unix()))
 }
 
 func collectWrites(c *monitor.Collector, w ingest.Metrics, sub ingest.SubscriberMetrics) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 
 	"github.com/timberlinedb/timberline/config"
@@ -8,6 +9,7 @@ import (
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/internal/clock"
+	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/query"
 	"github.com/timberlinedb/timberline/task"
 	"github.com/timberlinedb/timberline/tsdb"
@@ -56,6 +58,22 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 			SendIdle:             h.ResponseIdleTimeout,
 		},
 	}
+}
+
+// newTLS returns what connections are encrypted with, nil for nothing.
+func newTLS(cfg config.HTTP, files vfs.FS, clk clock.Clock, log *slog.Logger) (*httpapi.TLS, error) {
+	if !cfg.HTTPSEnabled {
+		return nil, nil
+	}
+	version := uint16(tls.VersionTLS12)
+	if cfg.HTTPSMinVersion == "1.3" {
+		version = tls.VersionTLS13
+	}
+	return httpapi.NewTLS(httpapi.TLSOptions{
+		FS: files, Certificate: cfg.HTTPSCertificate, PrivateKey: cfg.HTTPSPrivateKey, MinVersion: version,
+		ClientCA: cfg.HTTPSClientCA, RequireClient: cfg.HTTPSClientAuth == "require",
+		ReloadEvery: cfg.HTTPSReloadInterval, Clock: clk, Log: log,
+	})
 }
 
 func listenOptions(cfg config.Config, log *slog.Logger) httpapi.ServerOptions {

@@ -32,6 +32,7 @@ type Server struct {
 	cfg     config.Config
 	handler *httpapi.Handler
 	http    *httpapi.Server
+	tls     *httpapi.TLS // nil: connections are plain
 	store   *tsdb.Store
 	engine  *query.Engine
 	writer  *ingest.Writer
@@ -75,7 +76,12 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 	if s.handler, err = httpapi.New(httpOptions(cfg, log, memory.Account("requests", 0))); err != nil {
 		return nil, err
 	}
-	if s.http, err = httpapi.Listen(ctx, s.handler, listenOptions(cfg, log)); err != nil {
+	listen := listenOptions(cfg, log)
+	if listen.TLS, err = newTLS(cfg.HTTP, s.fs, s.clock, log); err != nil {
+		return nil, err
+	}
+	s.tls = listen.TLS
+	if s.http, err = httpapi.Listen(ctx, s.handler, listen); err != nil {
 		return nil, err
 	}
 	if err := s.openStorage(ctx, storeOptions(cfg, log, memory)); err != nil {

@@ -75,6 +75,9 @@ func greet(w io.Writer, addr string, loaded *config.Loaded) {
 		dir = loaded.Data.Dir
 	}
 	url := "http://" + reachable(addr)
+	if loaded.HTTP.HTTPSEnabled {
+		url = "https://" + reachable(addr)
+	}
 	fmt.Fprintf(w, "Timberline %s\n\n", buildVersion())
 	fmt.Fprintf(w, "  listens on  %s\n  stores in   %s\n", url, dir)
 	if loaded.File != "" {

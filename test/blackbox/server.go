@@ -59,7 +59,7 @@ func Root() string {
 
 // Server is a running program.
 type Server struct {
-	URL string // http://127.0.0.1:port
+	URL string // http://127.0.0.1:port, https with TLS
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
@@ -81,7 +81,7 @@ func Start(t testing.TB, dataDir string, args ...string) *Server {
 	return s
 }
 
-var address = regexp.MustCompile(`http://(127\.0\.0\.1|\[::1\]):\d+`)
+var address = regexp.MustCompile(`https?://(127\.0\.0\.1|\[::1\]):\d+`)
 
 // startTimeout bounds the wait for the address.
 const startTimeout = 60 * time.Second
