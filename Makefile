@@ -29,12 +29,9 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## every Go benchmark, once
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-PEERS ?= timberline,influxdb
-bench-peers: build ## the same load on Timberline and other servers, in turns
-	$(GO) run ./test/bench -peers $(PEERS) -workload sensor -series 100
-	$(GO) run ./test/bench -peers $(PEERS) -workload sensor -series 4000
-	$(GO) run ./test/bench -peers $(PEERS) -workload sensor -series 1000000
-	$(GO) run ./test/bench -peers $(PEERS) -workload cpu -series 4000 -rows 1000000
+BENCH_FLAGS ?=
+bench-peers: build ## Timberline beside other servers, in turns, every row: docs/bench.md
+	$(GO) run ./test/bench $(BENCH_FLAGS)
 
 cover: ## statement coverage by package
 	$(GO) test -coverprofile=coverage.out ./... && $(GO) tool cover -func=coverage.out | tail -n 1
