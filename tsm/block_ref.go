@@ -21,6 +21,10 @@ type BlockRef struct {
 	blockEntry
 	reader   *Reader
 	firstRow int
+
+	// The place of a block of one series in the index, when Blocks found it.
+	leafAt, entryAt int
+	endsLeaf        bool
 }
 
 // Shared reports whether the block holds rows of other series too.
@@ -110,7 +114,7 @@ func (r *Reader) singleBlocks(series model.SeriesID, tr model.TimeRange, dst []B
 			if span, ok := scan.span(); ok && !span.Overlaps(tr) {
 				continue
 			}
-			b := BlockRef{Series: series, reader: r}
+			b := BlockRef{Series: series, reader: r, leafAt: i, entryAt: l.count - scan.left, endsLeaf: scan.left == 0}
 			if !scan.entry(&b.blockEntry, false, r.dataEnd) {
 				return found, dst, r.badLeaf(r.single, i, series)
 			}

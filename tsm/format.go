@@ -34,8 +34,8 @@ const (
 	sectionStatistics sectionType = 3
 	sectionBlockIndex sectionType = 4 // top of the index of blocks of one series
 	sectionMultiIndex sectionType = 5 // top of the index of multi-series blocks
-	sectionCells      sectionType = 6 // aggregate cells; not written by this version
-	sectionCellIndex  sectionType = 7 // index of the cells; not written by this version
+	sectionCells      sectionType = 6 // set aside; cells stand between the blocks
+	sectionCellIndex  sectionType = 7 // top of the index of aggregate cells; optional
 )
 
 // sectionRequired marks sections without which a reader would give wrong

@@ -55,3 +55,13 @@ func (w *Writer) placeLeaves(x *indexWriter) error {
 	x.leaves = x.leaves[:0]
 	return err
 }
+
+// placeCells is placeLeaves for those of cells.
+func (w *Writer) placeCells(x *cellIndexWriter) error {
+	for ; x.placed < len(x.tops); x.placed++ {
+		x.tops[x.placed].offset += w.offset
+	}
+	err := w.write(x.leaves)
+	x.leaves = x.leaves[:0]
+	return err
+}

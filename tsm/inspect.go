@@ -100,7 +100,7 @@ func (p *inspector) printSection(s section) {
 			p.line(int64(s.offset), "  %d rows, %d values, %d series, %d blocks, timestamps %d to %d",
 				info.Rows, info.Values, info.Series, info.Blocks, info.Range.Min, info.Range.Max)
 		}
-	case sectionBlockIndex, sectionMultiIndex:
+	case sectionBlockIndex, sectionMultiIndex, sectionCellIndex:
 		top := topIndex(b)
 		for i := range top.leaves() {
 			e := top.at(i)
@@ -128,6 +128,43 @@ func (p *inspector) printBlocks(fs vfs.FS) {
 	if err != nil {
 		p.line(0, "%s", p.verdict(err))
 	}
+	p.printCells(r)
+}
+
+// printCells prints what the file knows of every series by the hour.
+func (p *inspector) printCells(r *Reader) {
+	var set CellSet
+	r.eachCells(func(series model.SeriesID, record []byte) {
+		at := r.cells.at(r.cells.find(series, math.MaxInt64)).offset
+		fields, err := recordFields(record, &set)
+		if err == nil && !set.decode(record, fields, model.AllTime) {
+			err = r.lost(at, "cells", series, noRange, nil, "malformed record")
+		}
+		p.line(at, "cells of series %d: %d bytes, %d slots, %s", series, len(record), len(set.Slots), p.verdict(err))
+		for i := range set.Slots {
+			s := &set.Slots[i]
+			p.line(at, "  hour %d: %d rows, timestamps %d to %d", s.Hour, s.Rows, s.First, s.Last)
+			for k, number := range fields {
+				stats, known, whole := set.Stats(i, k)
+				f := fieldEntry{flags: entryStats, stats: *stats}
+				what := ""
+				if !known {
+					f.flags, what = 0, "; no statistics"
+				}
+				if whole {
+					what = "; exact in any order"
+				}
+				if stats.Count > 0 {
+					p.line(at, "    field %d: %d values%s%s", number, stats.Count, describeStats(&f), what)
+				}
+			}
+		}
+	}, func(err error) bool {
+		if err != nil {
+			p.line(0, "%s", p.verdict(err))
+		}
+		return err != nil
+	})
 }
 
 func (p *inspector) printBlock(r *Reader, b *BlockRef) {

@@ -33,7 +33,9 @@ type Reader struct {
 	ids         *roaring.Bitmap
 	single      topIndex
 	multi       topIndex
+	cells       topIndex
 	seed        uint32 // of the checksums of leaves
+	cellSeed    uint32 // of those of cells
 	dataEnd     int64  // blocks and leaves end here
 	refs        atomic.Int64
 	ownerClosed atomic.Bool
@@ -95,7 +97,7 @@ func (r *Reader) load() (err error) {
 	if r.sections, err = decodeDirectory(r.path, r.index, foot); err != nil {
 		return err
 	}
-	r.seed = generationSeed(r.header.generation)
+	r.seed, r.cellSeed = generationSeed(r.header.generation), cellSeed(r.header.generation)
 	r.dataEnd = int64(foot.directoryOffset)
 	r.info = Info{
 		Path: r.path, Size: int64(len(r.index)), Generation: r.header.generation, Level: int(r.header.level),
@@ -124,7 +126,7 @@ func (r *Reader) loadSection(s section) error {
 	at := int64(s.offset)
 	b := r.index[s.offset:][:s.length:s.length]
 	switch s.typ {
-	case sectionSchema, sectionSeries, sectionStatistics, sectionBlockIndex, sectionMultiIndex:
+	case sectionSchema, sectionSeries, sectionStatistics, sectionBlockIndex, sectionMultiIndex, sectionCellIndex:
 	default:
 		if s.required {
 			return fmt.Errorf("%s has a required %v of %d bytes at offset %d: %w", r.path, s.typ, s.length, at, ErrUnsupported)
@@ -148,6 +150,8 @@ func (r *Reader) loadSection(s section) error {
 		r.single = topIndex(b)
 	case sectionMultiIndex:
 		r.multi = topIndex(b)
+	case sectionCellIndex:
+		r.cells = topIndex(b)
 	}
 	if err != nil {
 		return corrupt(r.path, at, s.typ.String(), "%v", err)
@@ -181,7 +185,7 @@ func decodeIDs(b []byte) (ids *roaring.Bitmap, err error) {
 // checkTops makes sure that every leaf lies in the file and that keys ascend, so
 // that searches need no further checks.
 func (r *Reader) checkTops() error {
-	for _, t := range []topIndex{r.single, r.multi} {
+	for _, t := range []topIndex{r.single, r.multi, r.cells} {
 		if len(t)%topEntrySize != 0 {
 			return corrupt(r.path, r.dataEnd, "index", "%d bytes are not a multiple of %d", len(t), topEntrySize)
 		}

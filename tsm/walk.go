@@ -55,6 +55,7 @@ func (r *Reader) Verify(ctx context.Context) error {
 	var rows, values int64
 	blocks := 0
 	seen := roaring.New()
+	cells := cellVerifier{reader: r}
 	report := func(err error) bool {
 		if err != nil {
 			damage = append(damage, err)
@@ -89,8 +90,10 @@ func (r *Reader) Verify(ctx context.Context) error {
 				return err
 			}
 			r.verifyPages(b, fields, &block, report)
+			cells.skip(b, report)
 			return nil
 		}
+		cells.add(b, &block, report)
 		for i := range block.Columns {
 			values += int64(block.Columns[i].Count(0, len(block.Times)))
 		}
@@ -99,6 +102,7 @@ func (r *Reader) Verify(ctx context.Context) error {
 		}
 		return nil
 	})
+	cells.finish(report)
 	if err := errors.Join(append(damage, err)...); err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ type Writer struct {
 	encoder blockEncoder
 
 	single, multi indexWriter
+	cells         cellBuilder
+	cellIndex     cellIndexWriter
 	ids           *roaring.Bitmap
 	info          Info
 	err           error // the first failure
@@ -197,10 +199,13 @@ func (w *Writer) enter(series model.SeriesID) error {
 func (w *Writer) leave() error {
 	n := w.pending.rows()
 	switch {
-	case n == 0:
+	case n == 0 && !w.began:
 		return nil
 	case w.began || n >= w.opt.SparseRows:
-		return w.writeBlock(&w.pending, w.current)
+		if err := w.writeBlock(&w.pending, w.current); err != nil {
+			return err
+		}
+		return w.writeCells()
 	}
 	w.sparse.appendBuffer(&w.pending, w.current)
 	w.pending.reset()
@@ -231,11 +236,36 @@ func (w *Writer) writeBlock(b *rowBuffer, series model.SeriesID) error {
 		w.used[at] = w.used[at] || c.count > 0
 		w.info.Values += int64(c.count)
 	}
+	if series != 0 && !w.opt.WithoutCells {
+		if err := w.cells.settle(); err != nil {
+			return err
+		}
+		w.cells.add(b, model.AllTime)
+		w.cells.size += len(w.encoder.bytes) + len(e.fields)
+	}
 	b.reset()
 	if err := w.write(w.encoder.bytes); err != nil {
 		return err
 	}
 	return w.addEntry(e)
+}
+
+// writeCells ends the cells of the current series.
+func (w *Writer) writeCells() error {
+	if w.opt.WithoutCells {
+		return nil
+	}
+	if err := w.cells.settle(); err != nil {
+		return err
+	}
+	if record := w.cells.finish(); record != nil {
+		w.cellIndex.add(w.current, record, cellSeed(w.opt.Generation))
+	}
+	w.cells.reset()
+	if len(w.cellIndex.leaves) >= leafBuffer {
+		return w.placeCells(&w.cellIndex)
+	}
+	return nil
 }
 
 // AddEncoded appends a block of another file as it is. It must be a block of one
@@ -262,6 +292,12 @@ func (w *Writer) AddEncoded(b *BlockRef) error {
 	data, err := b.reader.rawBlock(b, w.noteField)
 	if err != nil {
 		return w.fail(fmt.Errorf("add to %s: %w", w.path, err))
+	}
+	if !w.opt.WithoutCells {
+		if err := w.cells.carry(b); err != nil {
+			return w.fail(fmt.Errorf("add to %s: %w", w.path, err))
+		}
+		w.cells.size += len(data) + len(b.fields)
 	}
 	e := b.blockEntry
 	e.offset = w.offset
@@ -329,6 +365,10 @@ func (w *Writer) finish() error {
 	if err := w.writeSparse(); err != nil {
 		return err
 	}
+	w.cellIndex.closeLeaf(cellSeed(w.opt.Generation))
+	if err := w.placeCells(&w.cellIndex); err != nil {
+		return err
+	}
 	var sections []section
 	for _, x := range []*indexWriter{&w.single, &w.multi} {
 		x.closeLeaf(generationSeed(w.opt.Generation))
@@ -348,9 +388,12 @@ func (w *Writer) finish() error {
 		for _, e := range x.tops {
 			top = appendTopEntry(top, e)
 		}
-		if err := w.writeSection(&sections, typ, top); err != nil {
+		if err := w.writeSection(&sections, typ, top, true); err != nil {
 			return err
 		}
+	}
+	if err := w.writeCellIndex(&sections); err != nil {
+		return err
 	}
 	if err := w.writeTables(&sections); err != nil {
 		return err
@@ -374,6 +417,18 @@ func (w *Writer) finish() error {
 	return nil
 }
 
+// writeCellIndex writes the top of the index of cells, if there are any.
+func (w *Writer) writeCellIndex(sections *[]section) error {
+	if len(w.cellIndex.tops) == 0 {
+		return nil
+	}
+	var top []byte
+	for _, e := range w.cellIndex.tops {
+		top = appendTopEntry(top, e)
+	}
+	return w.writeSection(sections, sectionCellIndex, top, false)
+}
+
 // writeTables writes the sections that are not indexes.
 func (w *Writer) writeTables(sections *[]section) error {
 	fields := make([]FieldDef, 0, len(w.opt.Fields))
@@ -382,7 +437,7 @@ func (w *Writer) writeTables(sections *[]section) error {
 			fields = append(fields, f)
 		}
 	}
-	if err := w.writeSection(sections, sectionSchema, appendSchema(nil, fields)); err != nil {
+	if err := w.writeSection(sections, sectionSchema, appendSchema(nil, fields), true); err != nil {
 		return err
 	}
 	w.ids.RunOptimize()
@@ -390,15 +445,15 @@ func (w *Writer) writeTables(sections *[]section) error {
 	if err != nil {
 		return fmt.Errorf("write %s: encode series ids: %w", w.path, err)
 	}
-	if err := w.writeSection(sections, sectionSeries, ids); err != nil {
+	if err := w.writeSection(sections, sectionSeries, ids, true); err != nil {
 		return err
 	}
-	return w.writeSection(sections, sectionStatistics, appendStatistics(nil, &w.info))
+	return w.writeSection(sections, sectionStatistics, appendStatistics(nil, &w.info), true)
 }
 
-func (w *Writer) writeSection(sections *[]section, typ sectionType, b []byte) error {
+func (w *Writer) writeSection(sections *[]section, typ sectionType, b []byte, required bool) error {
 	*sections = append(*sections, section{
-		typ: typ, required: true, sum: checksum(0, b), offset: uint64(w.offset), length: uint64(len(b)),
+		typ: typ, required: required, sum: checksum(0, b), offset: uint64(w.offset), length: uint64(len(b)),
 	})
 	return w.write(b)
 }

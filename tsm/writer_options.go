@@ -26,6 +26,9 @@ type WriterOptions struct {
 	// SparseRows: series with fewer rows than this share blocks; zero means 64,
 	// 1 means that none do.
 	SparseRows int
+
+	// WithoutCells leaves aggregate cells away.
+	WithoutCells bool
 }
 
 // The defaults of WriterOptions, and the rows of the blocks that compactions
