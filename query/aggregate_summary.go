@@ -1,6 +1,8 @@
 package query
 
 import (
+	"math"
+
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
 )
@@ -35,14 +37,14 @@ func (r *cellRunner) enter(t int64) (fresh bool) {
 }
 
 // suffices reports whether statistics tell what rows would. Sums of floats depend on the order of their additions, so that
-// statistics can only begin one. The sign of a zero is not among the statistics.
+// statistics can only begin one; sums that are exact whatever the order may go on. The sign of a zero is not among the statistics.
 func (a *numberAggregator[T]) suffices(s *cursor.Statistics, span model.TimeRange) bool {
 	e := a.extent(s)
 	fresh := !a.open || !a.inWindow(span.Min)
 	float := a.typ() == model.Float
 	switch a.kind {
 	case aggregateSum, aggregateMean:
-		return !float || a.ascending && fresh && e.Sum != 0
+		return !float || e.Sum != 0 && (fresh && (a.ascending || s.Whole) || !fresh && s.Whole && a.takesWhole(e, s.Count))
 	case aggregateMin:
 		if !fresh && (e.Min > a.sum || e.Min == a.sum && a.ascending) {
 			return true
@@ -59,6 +61,13 @@ func (a *numberAggregator[T]) suffices(s *cursor.Statistics, span model.TimeRang
 		return !float || e.Min != 0 && e.Max != 0
 	}
 	return true
+}
+
+// takesWhole reports whether adding whole floats to the sum at hand rounds nowhere, so that their order does not show.
+func (a *numberAggregator[T]) takesWhole(e *cursor.Extent[T], count int64) bool {
+	sum := float64(a.sum)
+	most := float64(count) * max(-float64(e.Min), float64(e.Max))
+	return sum == math.Trunc(sum) && math.Abs(sum)+most <= 1<<53
 }
 
 // typ returns the type of the column.

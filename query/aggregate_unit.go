@@ -24,6 +24,8 @@ type unitRun struct {
 	found   []bool // calls of an edge scan that have their row
 	missing int    // calls that have not
 
+	counts readCounts // not yet told to the statement
+
 	passed []uint64 // rows that pass the filter
 	keep   []uint64
 	err    error // of an offer
@@ -105,7 +107,11 @@ func (u *unitRun) run() error {
 	if u.scan.edge != aggregateNone && plain {
 		req.First = edgeRows
 	}
-	req.Offer = u.offer
+	if u.someUnfiltered() {
+		req.Offer = u.offer
+		req.Interval, req.Offset = u.scan.source.opt.interval, u.scan.source.opt.offset
+	}
+	defer u.scan.source.run.reads.add(&u.counts)
 	cur, err := u.scan.source.view.view.Read(u.scan.ctx, req)
 	if err != nil {
 		return err
@@ -128,6 +134,16 @@ func (u *unitRun) run() error {
 			return err
 		}
 	}
+}
+
+// someUnfiltered reports whether any series has no condition on its rows.
+func (u *unitRun) someUnfiltered() bool {
+	for i := range u.series {
+		if u.series[i].rest == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *unitRun) request(ids []model.SeriesID, fields []cursor.Field) cursor.Request {
@@ -189,6 +205,7 @@ func (u *unitRun) add(b *cursor.Batch) error {
 	if err := u.scan.source.run.countPoints(n * len(u.aggs)); err != nil {
 		return err
 	}
+	u.counts.rows += int64(n)
 	u.passed = allBits(u.passed, n)
 	if u.filter != nil {
 		u.filter.apply(b, u.passed)
@@ -294,6 +311,11 @@ func (u *unitRun) offer(s *cursor.Summary) cursor.Reply {
 	}
 	if u.err = u.scan.source.run.countPoints(s.Rows * len(u.aggs)); u.err != nil {
 		return cursor.Enough
+	}
+	if s.Cell {
+		u.counts.cells++
+	} else {
+		u.counts.blocks++
 	}
 	for k, agg := range u.aggs {
 		st := &s.Fields[u.scan.calls[k].layout.main]

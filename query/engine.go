@@ -17,6 +17,7 @@ type Engine struct {
 	storage Storage
 	opt     Options
 	running runningTable
+	reads   readTotals // of statements that have ended
 }
 
 // New returns an engine over a catalog and the storage that goes with it.
@@ -146,7 +147,12 @@ func urgent(q *influxql.Query) bool {
 }
 
 // Metrics tells how many queries there are and were.
-func (e *Engine) Metrics() Metrics { return e.running.count() }
+func (e *Engine) Metrics() Metrics {
+	m := e.running.count()
+	c := e.reads.counts()
+	m.RowsDecoded, m.BlocksSummed, m.CellsSummed = c.rows, c.blocks, c.cells
+	return m
+}
 
 // Running returns the queries that run now, oldest first.
 func (e *Engine) Running() []Running { return e.running.list() }
@@ -203,7 +209,8 @@ type statementRun struct {
 	views   []*openView
 	series  int64        // series looked at so far
 	points  atomic.Int64 // rows read so far
-	filled  int64        // windows filled so far
+	reads   readTotals
+	filled  int64 // windows filled so far
 }
 
 // send delivers a result of the statement.
@@ -223,6 +230,8 @@ func (r *statementRun) close() {
 	}
 	r.views = nil
 	r.memory.close()
+	counts := r.reads.counts()
+	r.engine.reads.add(&counts)
 }
 
 // warnings returns the remark that a statement which changes something deserves when it came by a reading method.

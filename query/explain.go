@@ -126,6 +126,7 @@ func (r *statementRun) explainAnalyze(stmt *influxql.SelectStatement) error {
 		n++
 	}
 	done := clock.Now()
+	reads := r.reads.counts()
 	t := newTable("", "EXPLAIN ANALYZE")
 	for _, line := range []string{
 		".",
@@ -135,6 +136,9 @@ func (r *statementRun) explainAnalyze(stmt *influxql.SelectStatement) error {
 		fmt.Sprint("    ├── total_time: ", done.Sub(start)),
 		fmt.Sprint("    ├── rows: ", n),
 		fmt.Sprint("    ├── rows_read: ", r.points.Load()),
+		fmt.Sprint("    ├── rows_decoded_for_functions: ", reads.rows),
+		fmt.Sprint("    ├── blocks_summed: ", reads.blocks),
+		fmt.Sprint("    ├── cells_summed: ", reads.cells),
 		fmt.Sprint("    └── series: ", r.series),
 	} {
 		t.row(stringValue(line))

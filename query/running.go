@@ -28,6 +28,10 @@ type Metrics struct {
 	Refused  int64         // found no place, or waited too long for one
 	Killed   int64         // were killed by a statement or ran into the time limit
 	Duration time.Duration // of those that have ended, together
+
+	// What functions were computed from: rows that were decoded, blocks and cells
+	// whose statistics were enough.
+	RowsDecoded, BlocksSummed, CellsSummed int64
 }
 
 // runningTable knows the queries that run, so that they can be shown and killed. When there are as many as may be, the

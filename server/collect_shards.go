@@ -19,6 +19,9 @@ func collectQueries(c *monitor.Collector, m query.Metrics) {
 	c.Counter("queries_total", "Requests with queries that were let in.", float64(m.Executed))
 	c.Counter("queries_refused_total", "Requests with queries that found no place among those that run, or waited too long for one.", float64(m.Refused))
 	c.Counter("queries_killed_total", "Requests with queries that were killed by a statement or by the time limit.", float64(m.Killed))
+	c.Counter("query_rows_decoded_total", "Rows that were decoded for functions.", float64(m.RowsDecoded))
+	c.Counter("query_blocks_summed_total", "Blocks that functions took by their statistics, without decoding them.", float64(m.BlocksSummed))
+	c.Counter("query_cells_summed_total", "Aggregate cells that functions took instead of the rows of an hour.", float64(m.CellsSummed))
 	c.Counter("query_seconds_total", "Time of the queries that have ended.", m.Duration.Seconds())
 }
 

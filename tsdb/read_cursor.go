@@ -260,8 +260,10 @@ func newShardCursor(sv *shardView, req *cursor.Request, span model.TimeRange, du
 		switch s := &sc.sources[i]; {
 		case s.cache != nil:
 			s.cache.begin(span, req.Descending, req.First)
+			s.cache.gaps = sc.summable
 		case sc.summable:
 			s.file.fields, s.file.describe = summed, s.file.summarize
+			s.file.hours = newHourCutter(s.file, req, sv.sh.store)
 		}
 	}
 	return sc

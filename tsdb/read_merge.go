@@ -18,6 +18,10 @@ type unit struct {
 // laterRows is the place of a unit that stands for rows not looked up yet.
 const laterRows = -1
 
+// cellRows is the place of a unit that is known as a cell. Its rows may lie in
+// several units, which take its place when they are wanted.
+const cellRows = -2
+
 // source yields the rows of one series from one file or cache, unit by unit.
 // Units ascend in time and do not overlap.
 type source struct {
@@ -28,6 +32,10 @@ type source struct {
 	// later replaces the unit of laterRows, the only one left, by those of its rows.
 	// Nil when there is never such a unit.
 	later func()
+
+	// split returns the units of rows that a unit of cellRows stands for, in the
+	// memory given. Nil when there is never such a unit.
+	split func(u unit, dst []unit) []unit
 
 	// describe fills in the summary of a unit; false when there is none. Nil when
 	// there is never one.
@@ -46,6 +54,7 @@ type merger struct {
 	descending bool
 	sources    []*source // from the oldest to the newest
 	inputs     []tsm.MergeInput
+	pieces     []unit
 	rows       tsm.RowMerger
 }
 
@@ -71,6 +80,9 @@ func (m *merger) next() (*tsm.SeriesRows, error) {
 		m.drop()
 		m.expand()
 		edge, ok := m.edge()
+		for ok && m.split(edge) {
+			edge, _ = m.edge()
+		}
 		if !ok {
 			return nil, nil
 		}
@@ -142,7 +154,7 @@ func (m *merger) load(s *source) (err error) {
 		s.rows = nil
 		return err
 	}
-	s.lo, s.hi = rowsIn(s.rows.Times, m.span)
+	s.lo, s.hi = rowsIn(s.rows.Times, m.span.Intersect(m.front(s).span))
 	return nil
 }
 
@@ -213,6 +225,27 @@ func (m *merger) expand() {
 			s.later()
 		}
 	}
+}
+
+// split replaces the cells that come first and may have rows on this side of edge
+// by units of their rows; false when there are none.
+func (m *merger) split(edge int64) (any bool) {
+	for _, s := range m.sources {
+		if !m.reaches(s, edge) || m.front(s).at != cellRows {
+			continue
+		}
+		any = true
+		m.pieces = s.split(m.front(s), m.pieces[:0])
+		switch n := len(m.pieces); {
+		case m.descending:
+			s.units = append(s.units[:len(s.units)-1], m.pieces...)
+		case n == 1:
+			s.units[0] = m.pieces[0]
+		default:
+			s.units = append(slices.Clone(m.pieces), s.units[1:]...)
+		}
+	}
+	return any
 }
 
 // alone returns the source whose first unit comes next when nothing is mixed

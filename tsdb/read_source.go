@@ -30,6 +30,7 @@ type fileSource struct {
 
 	// fields are those of the request; set where summaries are asked for.
 	fields []summedField
+	hours  *hourCutter // where cells may be of use
 }
 
 // summedField is a field of a request: its number, the type that it is asked
@@ -50,6 +51,7 @@ func newFileSource(f *shardFile, numbers []uint32) *fileSource {
 		}
 	}
 	s.decode = s.decodeBlock
+	s.source.split = s.splitCell
 	return s
 }
 
@@ -63,8 +65,10 @@ func (s *fileSource) open(id model.SeriesID, r model.TimeRange) (err error) {
 	if len(s.refs) == 1 && s.refs[0].Shared() {
 		s.near = s.refs[0]
 	}
-	for i := range s.refs {
-		s.spans = append(s.spans, unit{span: s.refs[i].Range, at: i})
+	if s.hours == nil || !s.hours.cut(s, id, r) {
+		for i := range s.refs {
+			s.spans = append(s.spans, unit{span: s.refs[i].Range, at: i})
+		}
 	}
 	s.units = s.spans
 	return nil
@@ -100,7 +104,11 @@ func copyOf(rows *tsm.SeriesRows) *tsm.SeriesRows {
 
 // summarize fills in what the index of the file says of the fields of a block.
 func (s *fileSource) summarize(u unit, dst *cursor.Summary) (bool, error) {
+	if u.at == cellRows {
+		return s.hours.summarize(s, u, dst), nil
+	}
 	ref := &s.refs[u.at]
+	dst.Cell = false
 	dst.Range, dst.Rows, dst.Fields = ref.Range, ref.Rows, dst.Fields[:0]
 	for _, f := range s.fields {
 		dst.Fields = append(dst.Fields, cursor.Statistics{Type: f.typ})
@@ -144,7 +152,8 @@ type cacheSource struct {
 
 	walk       chainWalk
 	descending bool
-	first      int // rows of a series that are wanted mostly; 0: all
+	first      int  // rows of a series that are wanted mostly; 0: all
+	gaps       bool // units end where the next row is an hour away
 	memory     *[chainGroup]chain
 	chains     []chain // in memory
 	from       int     // index in the request of the series of the first chain
@@ -242,6 +251,9 @@ func (s *cacheSource) cut() {
 	}
 	for at := 0; at < len(s.found); {
 		end := unitEnd(s.found, at, size)
+		if s.gaps {
+			end = gapEnd(s.found, at, end)
+		}
 		s.spans = append(s.spans, s.unit(at, end))
 		at, size = end, cacheUnitRows
 	}
@@ -272,6 +284,21 @@ func unitEnd(rows []rowAt, at, size int) int {
 	end := min(at+size, len(rows))
 	for end < len(rows) && rows[end].time == rows[end-1].time {
 		end++
+	}
+	return end
+}
+
+// gapEnd returns the first place behind at, at most end, whose row is more than
+// an hour behind the row before: few late rows shall not keep the cells between
+// them from being used.
+func gapEnd(rows []rowAt, at, end int) int {
+	if rows[end-1].time-rows[at].time <= tsm.CellWidth {
+		return end
+	}
+	for i := at + 1; i < end; i++ {
+		if rows[i].time-rows[i-1].time > tsm.CellWidth {
+			return i
+		}
 	}
 	return end
 }

@@ -80,6 +80,11 @@ type Request struct {
 	// need not offer anything. The summary is valid during the call, which must not
 	// use the cursor.
 	Offer func(*Summary) Reply
+
+	// Interval and Offset, in nanoseconds, tell with an Offer how the reader cuts
+	// time: it has no use for a summary that reaches over the edges at every
+	// Interval since the epoch, moved by Offset. Interval 0: it does not cut.
+	Interval, Offset int64
 }
 
 // Cursor walks the series of a request in their order and the rows of each in

@@ -3,10 +3,11 @@ package cursor
 import "github.com/timberlinedb/timberline/model"
 
 // Summary describes rows of one series that storage knows without reading them:
-// those of a whole block that nothing else overlaps.
+// those of a whole block or of one hour that nothing else overlaps.
 type Summary struct {
 	Range  model.TimeRange // covers the timestamps of the rows
 	Rows   int
+	Cell   bool         // of one hour, otherwise of a block
 	Fields []Statistics // in the order of Request.Fields
 }
 
@@ -17,6 +18,10 @@ type Statistics struct {
 	Type                model.FieldType
 	Count               int64 // values
 	FirstTime, LastTime int64 // timestamps of the first and the last value
+
+	// Whole says that the floats are whole numbers so small that they can be added
+	// in any order, in whatever parts, without rounding.
+	Whole bool
 
 	Floats    Extent[float64]
 	Integers  Extent[int64]
