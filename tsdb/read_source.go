@@ -108,6 +108,9 @@ func (s *fileSource) summarize(u unit, dst *cursor.Summary) (bool, error) {
 		return s.hours.summarize(s, u, dst), nil
 	}
 	ref := &s.refs[u.at]
+	if u.span != ref.Range {
+		return false, nil // rows beside cells
+	}
 	dst.Cell = false
 	dst.Range, dst.Rows, dst.Fields = ref.Range, ref.Rows, dst.Fields[:0]
 	for _, f := range s.fields {
