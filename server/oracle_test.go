@@ -45,6 +45,7 @@ func TestOracleOnDisk(t *testing.T) {
 func runOracle(t *testing.T, dir string, files vfs.FS, ops int) {
 	rng, _ := newRand(t)
 	o := &oracle{t: t, rng: rng, clock: clock.NewManual(testNow), dir: dir, files: files, opt: smallOptions()}
+	o.opt.SparseRows, o.opt.CellPercent = pick(rng, 0, 8, 30), pick(rng, -1, 0, 1000, 1000)
 	o.gen.rng = rng
 	var err error
 	if o.twin, err = newTwin(o.clock); err != nil {

@@ -134,9 +134,13 @@ func TestCellsAgreeWithRows(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for range 7 {
+		for n := range 7 {
 			from := rng.Int64N(days*24-9)*hour + rng.Int64N(hour)
-			switch rng.IntN(7) {
+			what := rng.IntN(7)
+			if n == 0 {
+				what = 6
+			}
+			switch what {
 			case 0:
 				write(from, from+hour/2, hour/60) // late, or between
 			case 1:
@@ -182,7 +186,7 @@ func TestCellsAgreeWithRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if cells < 100 {
+	if cells < 10 {
 		t.Errorf("only %d cells were offered", cells)
 	}
 }

@@ -235,6 +235,7 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob) error {
 	fs := sh.store.fs
 	result, err := tsm.Merge(ctx, fs, path, tsm.MergeOptions{
 		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace,
+		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
 	}, inputs...)
 	if err != nil {
 		return err

@@ -138,7 +138,10 @@ type cachedSeries struct {
 func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwritten int64, err error) {
 	tables := c.sorted()
 	var series []cachedSeries
-	opt := tsm.WriterOptions{Generation: c.generation, MinLSN: c.minLSN, MaxLSN: c.maxLSN}
+	opt := tsm.WriterOptions{
+		Generation: c.generation, MinLSN: c.minLSN, MaxLSN: c.maxLSN,
+		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
+	}
 	for i, ct := range tables {
 		var ids []uint32
 		for _, id := range ct.heads.series(ids) {

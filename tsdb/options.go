@@ -47,6 +47,11 @@ type Options struct {
 	// several frames of the log; zero is 1 MiB.
 	FrameBytes int
 
+	// Files.
+
+	// SparseRows and CellPercent are those of tsm.WriterOptions.
+	SparseRows, CellPercent int
+
 	// Compaction.
 
 	// CompactionWorkers is how many shards are compacted at once; zero is 1,

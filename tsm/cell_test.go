@@ -140,7 +140,7 @@ func TestCellsAgreeWithRows(t *testing.T) {
 				rows = append(rows, hourRows(r, series, start, 1+r.IntN(1500)))
 			}
 			path := filepath.Join(dir, fmt.Sprintf("%d.tsm", i))
-			opt := WriterOptions{Generation: uint64(i + 1), BlockRows: 60 + r.IntN(300), SparseRows: 10, WithoutCells: r.IntN(6) == 0}
+			opt := WriterOptions{Generation: uint64(i + 1), BlockRows: 60 + r.IntN(300), SparseRows: 10, CellPercent: []int{-1, 0, 0, 1000}[r.IntN(4)]}
 			writeFile(t, vfs.OS(), path, opt, rows...)
 			inputs = append(inputs, Input{Reader: openFile(t, vfs.OS(), path)})
 		}
@@ -209,13 +209,13 @@ func walkFields() (fields []FieldDef) {
 func TestCellsAreSmall(t *testing.T) {
 	r := newRandom(t)
 	dir := t.TempDir()
-	size := func(without bool, rows ...*SeriesRows) float64 {
-		opt := WriterOptions{Generation: 1, Fields: walkFields(), BlockRows: CompactedBlockRows, WithoutCells: without}
+	size := func(percent int, rows ...*SeriesRows) float64 {
+		opt := WriterOptions{Generation: 1, Fields: walkFields(), BlockRows: CompactedBlockRows, CellPercent: percent}
 		info := writeFile(t, vfs.OS(), filepath.Join(dir, "a.tsm"), opt, rows...)
 		return float64(info.Size) / float64(info.Values)
 	}
 	rows := walkRows(r, 1, 3)
-	plain, with := size(true, rows), size(false, rows)
+	plain, with := size(-1, rows), size(0, rows)
 	t.Logf("%.4f bytes per value, %.4f with cells", plain, with)
 	if with == plain || with-plain > 0.03 || with > 1.1*plain {
 		t.Errorf("cells take %.4f bytes per value, %.1f %% of %.4f", with-plain, 100*(with-plain)/plain, plain)
@@ -224,7 +224,7 @@ func TestCellsAreSmall(t *testing.T) {
 	for i := range sparse.Times {
 		sparse.Times[i] += int64(i) * 590_000_000_000 // one row in ten minutes
 	}
-	if plain, with := size(true, sparse), size(false, sparse); plain != with {
+	if plain, with := size(-1, sparse), size(0, sparse); plain != with {
 		t.Errorf("sparse rows take %.4f bytes per value, %.4f with cells", plain, with)
 	}
 }
@@ -237,8 +237,8 @@ func FuzzCellRecord(f *testing.F) {
 		b.buffer.append(rows, 0, len(rows.Times))
 		b.buffer.finish()
 		b.add(&b.buffer, model.AllTime)
-		b.size = maxCellBytes * cellShare
-		f.Add(append([]byte(nil), b.finish()...))
+		b.size = maxCellBytes
+		f.Add(append([]byte(nil), b.finish(100)...))
 		b.reset()
 		b.buffer.reset()
 	}

@@ -54,8 +54,8 @@ func (v *cellVerifier) skip(b *BlockRef, report func(error) bool) {
 // compare judges the record of the series at hand.
 func (v *cellVerifier) compare(report func(error) bool) {
 	record, without := v.found[v.series], v.builder.without
-	v.builder.size = maxCellBytes * cellShare
-	if want := v.builder.finish(); record != nil && !without && !bytes.Equal(record, want) {
+	v.builder.size = maxCellBytes
+	if want := v.builder.finish(100); record != nil && !without && !bytes.Equal(record, want) {
 		report(v.reader.lost(v.reader.cells.at(v.reader.cells.find(v.series, 0)).offset, "cells", v.series, noRange, nil,
 			"they are not those of the rows"))
 	}

@@ -8,10 +8,6 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
-// cellShare bounds what cells may cost: a series has cells when they take at
-// most one part in so many of the bytes of its blocks.
-const cellShare = 5
-
 // cellBuilder computes the cells of one series after the other from its rows,
 // which come in order of time. A series in blocks of its own gets a record when
 // its rows lie in two hours or more and the record is small against the blocks.
@@ -170,9 +166,9 @@ func (c *bufferedColumn) edges(times []int64, from, to int) (first, last int64) 
 	return times[from], times[to]
 }
 
-// finish returns the record of the series, nil when it gets none. It is valid
-// until the next call.
-func (b *cellBuilder) finish() []byte {
+// finish returns the record of the series, nil when it gets none because it would
+// take more than so many percent of the blocks. It is valid until the next call.
+func (b *cellBuilder) finish(percent int) []byte {
 	b.closeSlot()
 	if b.without || len(b.slots) < 2 || len(b.slots)*len(b.columns) > maxCells {
 		return nil
@@ -186,7 +182,7 @@ func (b *cellBuilder) finish() []byte {
 		before = c.field + 1
 	}
 	b.record = r
-	if len(r) > maxCellBytes || len(r)*cellShare > b.size {
+	if len(r) > maxCellBytes || len(r)*100 > b.size*percent {
 		return nil
 	}
 	return r

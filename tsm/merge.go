@@ -21,9 +21,9 @@ type Input struct {
 
 // MergeOptions say how Merge writes its output.
 type MergeOptions struct {
-	// BlockRows and SparseRows are those of WriterOptions; zero BlockRows means
-	// CompactedBlockRows.
-	BlockRows, SparseRows int
+	// BlockRows, SparseRows and CellPercent are those of WriterOptions; zero
+	// BlockRows means CompactedBlockRows.
+	BlockRows, SparseRows, CellPercent int
 
 	// Level of the output; zero means one more than the highest of the inputs.
 	Level int
@@ -97,7 +97,7 @@ func outputOptions(opt MergeOptions, inputs []Input) (WriterOptions, error) {
 		return WriterOptions{}, errors.New("no files")
 	}
 	out := WriterOptions{
-		Level: opt.Level, BlockRows: opt.BlockRows, SparseRows: opt.SparseRows,
+		Level: opt.Level, BlockRows: opt.BlockRows, SparseRows: opt.SparseRows, CellPercent: opt.CellPercent,
 		MinLSN: math.MaxUint64, AppliedDeletes: opt.AppliedDeletes,
 	}
 	if out.BlockRows == 0 {

@@ -236,7 +236,7 @@ func (w *Writer) writeBlock(b *rowBuffer, series model.SeriesID) error {
 		w.used[at] = w.used[at] || c.count > 0
 		w.info.Values += int64(c.count)
 	}
-	if series != 0 && !w.opt.WithoutCells {
+	if series != 0 && w.opt.CellPercent > 0 {
 		if err := w.cells.settle(); err != nil {
 			return err
 		}
@@ -252,13 +252,13 @@ func (w *Writer) writeBlock(b *rowBuffer, series model.SeriesID) error {
 
 // writeCells ends the cells of the current series.
 func (w *Writer) writeCells() error {
-	if w.opt.WithoutCells {
+	if w.opt.CellPercent < 0 {
 		return nil
 	}
 	if err := w.cells.settle(); err != nil {
 		return err
 	}
-	if record := w.cells.finish(); record != nil {
+	if record := w.cells.finish(w.opt.CellPercent); record != nil {
 		w.cellIndex.add(w.current, record, cellSeed(w.opt.Generation))
 	}
 	w.cells.reset()
@@ -293,7 +293,7 @@ func (w *Writer) AddEncoded(b *BlockRef) error {
 	if err != nil {
 		return w.fail(fmt.Errorf("add to %s: %w", w.path, err))
 	}
-	if !w.opt.WithoutCells {
+	if w.opt.CellPercent > 0 {
 		if err := w.cells.carry(b); err != nil {
 			return w.fail(fmt.Errorf("add to %s: %w", w.path, err))
 		}

@@ -27,8 +27,10 @@ type WriterOptions struct {
 	// 1 means that none do.
 	SparseRows int
 
-	// WithoutCells leaves aggregate cells away.
-	WithoutCells bool
+	// CellPercent bounds what aggregate cells may cost: a series has them when they
+	// take at most so many percent of the bytes of its blocks. Zero means 20,
+	// negative that no series has cells.
+	CellPercent int
 }
 
 // The defaults of WriterOptions, and the rows of the blocks that compactions
@@ -37,6 +39,7 @@ const (
 	DefaultBlockRows   = 1000
 	DefaultSparseRows  = 64
 	CompactedBlockRows = 4096
+	DefaultCellPercent = 20
 )
 
 // EnsureDefaults replaces zero values.
@@ -46,6 +49,9 @@ func (o *WriterOptions) EnsureDefaults() {
 	}
 	if o.SparseRows == 0 {
 		o.SparseRows = min(DefaultSparseRows, o.BlockRows)
+	}
+	if o.CellPercent == 0 {
+		o.CellPercent = DefaultCellPercent
 	}
 }
 
