@@ -2,8 +2,9 @@ package index
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/timberlinedb/timberline/model"
 )
@@ -227,14 +228,48 @@ func (x *Index) Replay(first model.SeriesID, keys [][]byte) error {
 	if err := x.log.ready(s.live.limit()); err != nil {
 		return err
 	}
-	for i, key := range keys {
-		if err := x.replayOne(s, uint64(first)+uint64(i), key); err != nil {
-			return fmt.Errorf("replay series %d: %w", uint64(first)+uint64(i), err)
+	if first == 0 {
+		return fmt.Errorf("replay series 0: %w", ErrSeriesLimit)
+	}
+	known := 0
+	if next := s.live.limit(); uint64(first) < uint64(next) {
+		known = int(min(uint64(next)-uint64(first), uint64(len(keys))))
+	}
+	if err := x.compareKnown(s, first, keys[:known]); err != nil {
+		return err
+	}
+	for i, key := range keys[known:] {
+		if err := x.replayOne(s, uint64(first)+uint64(known+i), key); err != nil {
+			return fmt.Errorf("replay series %d: %w", uint64(first)+uint64(known+i), err)
 		}
 	}
 	return nil
 }
 
+// compareKnown compares the keys that a log tells with those that exist, block
+// by block. Lost keys cannot be compared.
+func (x *Index) compareKnown(s snapshot, first model.SeriesID, keys [][]byte) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	ids := roaring.New()
+	ids.AddRange(uint64(first), uint64(first)+uint64(len(keys)))
+	for _, p := range s.parts() {
+		err := p.eachKey(ids, func(id uint32, stored []byte) error {
+			if key := keys[id-uint32(first)]; stored != nil && !bytes.Equal(stored, key) {
+				return fmt.Errorf("replay series %d: %w", id, &CorruptionError{File: x.seriesDir,
+					First: model.SeriesID(id), Last: model.SeriesID(id), Reason: fmt.Sprintf("key is %q, stored is %q", key, stored)})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replayOne creates the series id, the next one.
 func (x *Index) replayOne(s snapshot, id uint64, key []byte) error {
 	next := s.live.limit()
 	if id == 0 || id > maxSeriesID {
@@ -245,16 +280,6 @@ func (x *Index) replayOne(s snapshot, id uint64, key []byte) error {
 	}
 	if id > uint64(next) {
 		return fail("ids from %d on are missing", next)
-	}
-	if id < uint64(next) {
-		stored, err := x.appendKey(s, nil, model.SeriesID(id))
-		if errors.Is(err, ErrCorrupt) {
-			return nil // lost; it cannot be compared
-		}
-		if err == nil && !bytes.Equal(stored, key) {
-			return fail("key is %q, stored is %q", key, stored)
-		}
-		return err
 	}
 	measurement, tags, err := parseNewKey(key, nil)
 	if err != nil {
