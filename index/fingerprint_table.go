@@ -2,9 +2,13 @@ package index
 
 import (
 	"math/bits"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/timberlinedb/timberline/internal/slab"
 	"github.com/timberlinedb/timberline/model"
 )
 
@@ -15,21 +19,29 @@ import (
 // stalls and readers go on with the segment they have.
 //
 // Readers take no lock. A slot is published by the store of its id after its
-// fingerprint was written and never changes afterwards; readers load the ids
-// before the fingerprints. A reader that still
-// holds a segment which was split may miss an entry that was added since: it
+// fingerprint was written and does not change as long as the version of the bucket
+// stays the same; readers load version, ids, fingerprints, and the version again.
+// A reader that still holds a segment which was split may miss an entry: it
 // then asks Resolve, which is only slower.
+//
+// Segments lie outside of the heap of the garbage collector, in large pages when
+// there are many: a lookup is one access to a random place of a large memory.
+// Segments that were split are used again; their memory goes with the table.
 type fingerprintTable struct {
 	directory atomic.Pointer[fingerprintDirectory]
 
 	mu       sync.Mutex // guards the fields below and all writes to segments
 	entries  int
-	segments int
+	segments int // in use
+	regions  *slab.Regions
+	fresh    []byte                // of the last region: not used yet
+	free     []*fingerprintSegment // used before
 }
 
 type fingerprintDirectory struct {
 	depth    uint // len(segments) == 1<<depth
 	segments []atomic.Pointer[fingerprintSegment]
+	memory   *slab.Regions // keeps the segments mapped
 }
 
 // fingerprintBucket fills one cache line. Its slots are filled from the first to
@@ -37,21 +49,37 @@ type fingerprintDirectory struct {
 type fingerprintBucket struct {
 	hi, lo [bucketSlots]uint64
 	ids    [bucketSlots]uint32 // 0 is a free slot
-	note   uint32              // see fingerprintSegment; only for writers
+	note   uint32              // version<<noteBits | what writers keep, see fingerprintSegment
 }
 
-// fingerprintSegment is one allocation without a header, so that the directory
-// points straight at the buckets. What writers need to know of a segment is in
-// the notes of its first buckets.
+// fingerprintSegment has no header, so that the directory points straight at
+// the buckets. What writers need to know of a segment is in the notes of its
+// first buckets. A version counts how often the bucket was emptied.
 type fingerprintSegment [segmentBuckets]fingerprintBucket
 
 // depth returns the number of directory bits that all entries share.
-func (s *fingerprintSegment) depth() uint { return uint(s[0].note) }
+func (s *fingerprintSegment) depth() uint { return uint(s[0].note & noteMask) }
 
 // used returns the number of entries.
-func (s *fingerprintSegment) used() int { return int(s[1].note) }
+func (s *fingerprintSegment) used() int { return int(s[1].note & noteMask) }
+
+// empty prepares a segment that was used before. Readers that still look at it
+// see the new versions.
+func (s *fingerprintSegment) empty() {
+	for i := range s {
+		b := &s[i]
+		atomic.StoreUint32(&b.note, (b.note>>noteBits+1)<<noteBits)
+		for j := range bucketSlots {
+			atomic.StoreUint32(&b.ids[j], 0)
+			atomic.StoreUint64(&b.hi[j], 0) // a free slot must not match
+			atomic.StoreUint64(&b.lo[j], 0)
+		}
+	}
+}
 
 const (
+	noteBits           = 12 // hold segmentMaxEntries
+	noteMask           = 1<<noteBits - 1
 	bucketSlots        = 3
 	segmentBuckets     = 1024
 	segmentMaxEntries  = segmentBuckets * bucketSlots * 7 / 8
@@ -73,16 +101,24 @@ func (t *fingerprintTable) lookup(fp model.Fingerprint) (model.SeriesID, bool) {
 		return 0, false
 	}
 	h := mixFingerprint(fp)
-	s := d.segments[h>>(64-d.depth)].Load()
-	return s.find(h, fp)
+	for {
+		s := d.segments[h>>(64-d.depth)].Load()
+		id, ok, again := s.find(h, fp)
+		if !again {
+			runtime.KeepAlive(d.memory)
+			return id, ok
+		}
+		d = t.directory.Load()
+	}
 }
 
 // find compares all slots of a bucket without branching on the outcome of each:
 // which slot it is cannot be predicted, and a wrong guess would make one lookup
-// wait for the memory of another.
-func (s *fingerprintSegment) find(h uint64, fp model.Fingerprint) (model.SeriesID, bool) {
+// wait for the memory of another. again says that the bucket was changed meanwhile.
+func (s *fingerprintSegment) find(h uint64, fp model.Fingerprint) (_ model.SeriesID, ok, again bool) {
 	for i := uint(h); ; i++ {
 		b := &s[i%segmentBuckets]
+		note := atomic.LoadUint32(&b.note)
 		id0, id1, id2 := atomic.LoadUint32(&b.ids[0]), atomic.LoadUint32(&b.ids[1]), atomic.LoadUint32(&b.ids[2])
 		x0 := (atomic.LoadUint64(&b.hi[0]) ^ fp.Hi) | (atomic.LoadUint64(&b.lo[0]) ^ fp.Lo)
 		x1 := (atomic.LoadUint64(&b.hi[1]) ^ fp.Hi) | (atomic.LoadUint64(&b.lo[1]) ^ fp.Lo)
@@ -97,11 +133,14 @@ func (s *fingerprintSegment) find(h uint64, fp model.Fingerprint) (model.SeriesI
 		if x2 == 0 {
 			id = id2
 		}
+		if atomic.LoadUint32(&b.note) != note {
+			return 0, false, true
+		}
 		if id != 0 {
-			return model.SeriesID(id), true
+			return model.SeriesID(id), true, false
 		}
 		if id2 == 0 { // the bucket never was full, so nothing went past it
-			return 0, false
+			return 0, false, false
 		}
 	}
 }
@@ -115,17 +154,46 @@ func (s *fingerprintSegment) insert(h uint64, fp model.Fingerprint, id uint32) {
 				atomic.StoreUint64(&b.hi[j], fp.Hi)
 				atomic.StoreUint64(&b.lo[j], fp.Lo)
 				atomic.StoreUint32(&b.ids[j], id)
-				s[1].note++
+				atomic.AddUint32(&s[1].note, 1)
 				return
 			}
 		}
 	}
 }
 
-func newFingerprintSegment(depth uint) *fingerprintSegment {
-	s := new(fingerprintSegment)
-	s[0].note = uint32(depth)
+// The sizes of what is mapped at once: single segments for small tables.
+const (
+	smallRegion       = fingerprintSegSize
+	largeRegion       = 2 << 20
+	largeFromSegments = largeRegion / fingerprintSegSize
+)
+
+// segmentLocked returns an empty segment.
+func (t *fingerprintTable) segmentLocked(depth uint) *fingerprintSegment {
+	t.segments++
+	var s *fingerprintSegment
+	if n := len(t.free); n > 0 {
+		s, t.free = t.free[n-1], t.free[:n-1]
+		s.empty()
+	} else {
+		if len(t.fresh) == 0 {
+			size := smallRegion
+			if t.segments > largeFromSegments {
+				size = largeRegion
+			}
+			t.fresh = t.regions.Add(size)
+		}
+		s = slab.At[fingerprintSegment](t.fresh[:fingerprintSegSize])
+		t.fresh = t.fresh[fingerprintSegSize:]
+	}
+	atomic.StoreUint32(&s[0].note, s[0].note&^noteMask|uint32(depth))
 	return s
+}
+
+// retireLocked keeps a segment for later, to which nothing points any more.
+func (t *fingerprintTable) retireLocked(s *fingerprintSegment) {
+	t.segments--
+	t.free = append(t.free, s)
 }
 
 // teach adds the ids of those fingerprints that are not zero. The table is
@@ -145,9 +213,10 @@ func (t *fingerprintTable) teach(fps []model.Fingerprint, ids []model.SeriesID, 
 }
 
 func (t *fingerprintTable) resetLocked() {
-	d := &fingerprintDirectory{segments: make([]atomic.Pointer[fingerprintSegment], 1)}
-	d.segments[0].Store(newFingerprintSegment(0))
-	t.entries, t.segments = 0, 1
+	t.regions = slab.NewRegions() // readers keep the old one as long as they need it
+	t.fresh, t.free, t.entries, t.segments = nil, nil, 0, 0
+	d := &fingerprintDirectory{segments: make([]atomic.Pointer[fingerprintSegment], 1), memory: t.regions}
+	d.segments[0].Store(t.segmentLocked(0))
 	t.directory.Store(d)
 }
 
@@ -156,7 +225,7 @@ func (t *fingerprintTable) addLocked(fp model.Fingerprint, id uint32) {
 	for {
 		d := t.directory.Load()
 		s := d.segments[h>>(64-d.depth)].Load()
-		if _, ok := s.find(h, fp); ok {
+		if _, ok, _ := s.find(h, fp); ok {
 			return
 		}
 		if s.used() < segmentMaxEntries {
@@ -179,31 +248,83 @@ func (t *fingerprintTable) splitLocked(d *fingerprintDirectory, s *fingerprintSe
 		}
 		d = d.doubled()
 	}
-	var halves [2]*fingerprintSegment
-	halves[0], halves[1] = newFingerprintSegment(depth+1), newFingerprintSegment(depth+1)
-	for i := range s {
-		b := &s[i]
-		for j := range bucketSlots {
-			if b.ids[j] == 0 {
-				continue
-			}
-			fp := model.Fingerprint{Hi: b.hi[j], Lo: b.lo[j]}
-			eh := mixFingerprint(fp)
-			halves[eh>>(63-depth)&1].insert(eh, fp, b.ids[j])
-		}
-	}
-	span := 1 << (d.depth - depth) // directory entries that point to s
-	first := int(h>>(64-d.depth)) &^ (span - 1)
+	halves := [2]*fingerprintSegment{t.segmentLocked(depth + 1), t.segmentLocked(depth + 1)}
+	s.each(func(h uint64, fp model.Fingerprint, id uint32) { halves[h>>(63-depth)&1].insert(h, fp, id) })
+	first, span := d.places(h, depth)
 	for i := range span {
 		d.segments[first+i].Store(halves[i/(span/2)])
 	}
-	t.segments++
 	t.directory.Store(d)
+	t.retireLocked(s)
 	return true
 }
 
+// places returns the directory entries that point to the segment of hash h,
+// which has a depth.
+func (d *fingerprintDirectory) places(h uint64, depth uint) (first, span int) {
+	span = 1 << (d.depth - depth)
+	return int(h>>(64-d.depth)) &^ (span - 1), span
+}
+
+// each calls fn with all entries and their hashes.
+func (s *fingerprintSegment) each(fn func(h uint64, fp model.Fingerprint, id uint32)) {
+	for i := range s {
+		b := &s[i]
+		for j := range bucketSlots {
+			if b.ids[j] != 0 {
+				fp := model.Fingerprint{Hi: b.hi[j], Lo: b.lo[j]}
+				fn(mixFingerprint(fp), fp, b.ids[j])
+			}
+		}
+	}
+}
+
+// forget takes out the entries of series. Lookups that began before may still
+// find them. Each segment that has one is replaced by a copy without it.
+func (t *fingerprintTable) forget(series *roaring.Bitmap) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.directory.Load()
+	if d == nil {
+		return
+	}
+	for at := 0; at < len(d.segments); {
+		s := d.segments[at].Load()
+		span := 1 << (d.depth - s.depth())
+		if kept := t.withoutLocked(s, series); kept != s {
+			for i := range span {
+				d.segments[at+i].Store(kept)
+			}
+			t.retireLocked(s)
+		}
+		at += span
+	}
+}
+
+// withoutLocked returns s itself when no entry belongs to series, or else a copy
+// of the others.
+func (t *fingerprintTable) withoutLocked(s *fingerprintSegment, series *roaring.Bitmap) *fingerprintSegment {
+	hit := false
+	for i := range s {
+		for _, id := range s[i].ids {
+			hit = hit || id != 0 && series.Contains(id)
+		}
+	}
+	if !hit {
+		return s
+	}
+	kept := t.segmentLocked(s.depth())
+	s.each(func(h uint64, fp model.Fingerprint, id uint32) {
+		if !series.Contains(id) {
+			kept.insert(h, fp, id)
+		}
+	})
+	t.entries -= s.used() - kept.used()
+	return kept
+}
+
 func (d *fingerprintDirectory) doubled() *fingerprintDirectory {
-	n := &fingerprintDirectory{depth: d.depth + 1, segments: make([]atomic.Pointer[fingerprintSegment], 2*len(d.segments))}
+	n := &fingerprintDirectory{depth: d.depth + 1, segments: make([]atomic.Pointer[fingerprintSegment], 2*len(d.segments)), memory: d.memory}
 	for i := range d.segments {
 		s := d.segments[i].Load()
 		n.segments[2*i].Store(s)
@@ -217,7 +338,7 @@ func (t *fingerprintTable) stats() (entries int, bytes int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if d := t.directory.Load(); d != nil {
-		bytes = int64(t.segments*fingerprintSegSize + len(d.segments)*8)
+		bytes = t.regions.Bytes() - int64(len(t.fresh)) + int64(len(d.segments)*8)
 	}
 	return t.entries, bytes
 }
