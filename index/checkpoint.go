@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
 )
 
 // NeedsCheckpoint reports whether the delta is large enough for a checkpoint, or
-// the checkpoint was found damaged and should be made again.
+// a fifth of the series was freed since the last one, or it was found damaged and
+// should be made again.
 func (x *Index) NeedsCheckpoint() bool {
 	s, err := x.acquire()
 	if err != nil {
@@ -26,8 +31,13 @@ func (x *Index) NeedsCheckpoint() bool {
 	if s.base != nil {
 		want = max(want, int(s.base.h.series)/16)
 	}
-	return n >= want || x.damaged.Load()
+	dead := s.deadCount()
+	return n >= want || dead > 0 && dead*deadShare >= s.count()+dead || x.damaged.Load()
 }
+
+// deadShare is the part of the series that must have been freed for a checkpoint:
+// one of deadShare.
+const deadShare = 5
 
 // Checkpoint writes a checkpoint of all series created so far and of the
 // presence as it is now. Creations, writes and searches go on meanwhile. After
@@ -36,7 +46,7 @@ func (x *Index) NeedsCheckpoint() bool {
 func (x *Index) Checkpoint() error {
 	x.checkpointMu.Lock()
 	defer x.checkpointMu.Unlock()
-	frozen, err := x.freeze()
+	frozen, dead, err := x.freeze()
 	if err != nil {
 		return err
 	}
@@ -50,10 +60,10 @@ func (x *Index) Checkpoint() error {
 			return err
 		}
 	}
-	err = x.merge(frozen)
+	err = x.merge(frozen, dead)
 	if errors.Is(err, ErrCorrupt) {
 		if err = x.remakeBase(); err == nil {
-			err = x.merge(frozen)
+			err = x.merge(frozen, dead)
 		}
 	}
 	if err != nil {
@@ -63,39 +73,115 @@ func (x *Index) Checkpoint() error {
 }
 
 // freeze puts a new delta in the place of the one that the checkpoint takes. A
-// delta that an earlier attempt has left goes first.
-func (x *Index) freeze() (*delta, error) {
+// delta that an earlier attempt has left goes first. dead are the freed series
+// among those of the checkpoint, nil for none.
+func (x *Index) freeze() (_ *delta, dead *roaring.Bitmap, err error) {
 	x.createMu.Lock()
 	defer x.createMu.Unlock()
+	if err := x.closeSegment(); err != nil {
+		return nil, nil, err
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	if x.snap.frozen == nil {
 		x.frozenEnd, x.frozenBlocks = x.log.cut()
 		x.snap.frozen, x.snap.live = x.snap.live, newDelta(x.snap.live.limit(), x.seed)
 	}
-	return x.snap.frozen, nil
+	if x.snap.dead != nil {
+		dead = x.snap.dead.Clone()
+		dead.RemoveRange(uint64(x.snap.frozen.next), 1<<32)
+		if dead.IsEmpty() {
+			dead = nil
+		}
+	}
+	return x.snap.frozen, dead, nil
 }
 
-// merge writes base and frozen delta as the new checkpoint and takes it in use.
-func (x *Index) merge(frozen *delta) error {
-	x.mu.RLock()
-	old := x.snap.base // stays, since only checkpoints replace it
-	x.mu.RUnlock()
-	b, err := x.publish(checkpointInput{
-		header: checkpointHeader{covered: frozen.next - 1, log: x.frozenEnd},
-		base:   old, delta: frozen, blocks: x.frozenBlocks, presence: x.presence.copy(),
-	})
+// closeSegment starts a new segment of the series log when there are freed
+// series, so that those of the last segment can go with the others. createMu must
+// be held.
+func (x *Index) closeSegment() error {
+	s, err := x.acquire()
 	if err != nil {
 		return err
 	}
+	defer s.release()
+	if s.dead == nil || s.frozen != nil {
+		return nil
+	}
+	if err := x.log.rotate(s.live.limit(), x.opt.SegmentBytes/rotateShare); err != nil {
+		return fmt.Errorf("%w: %w", ErrSeriesLog, err)
+	}
+	return nil
+}
+
+// merge writes base and frozen delta as the new checkpoint, without the dead, and
+// takes it in use.
+func (x *Index) merge(frozen *delta, dead *roaring.Bitmap) error {
+	x.mu.RLock()
+	old := x.snap.base // stays, since only checkpoints replace it
+	x.mu.RUnlock()
+	in := checkpointInput{
+		header: checkpointHeader{covered: frozen.next - 1, log: x.frozenEnd},
+		base:   old, delta: frozen, blocks: x.frozenBlocks, presence: x.presence.copy(), dead: dead,
+	}
+	in.generations = x.generations
+	rewrite, err := x.rewriteLog(&in)
+	if err != nil {
+		return err
+	}
+	b, err := x.publish(in)
+	if err != nil {
+		return err
+	}
+	x.generations = in.generations
 	x.mu.Lock()
 	x.snap.base, x.snap.frozen = b, nil
+	x.forgetDeadLocked(dead)
 	x.mu.Unlock()
 	x.frozenBlocks = nil
-	return releaseBase(old)
+	err = releaseBase(old)
+	if rewrite != nil {
+		x.rewritten.Add(rewrite.count)
+		err = errors.Join(err, removeSegments(x.opt.FS, x.seriesDir, rewrite.superseded))
+	}
+	return err
+}
+
+// rewriteLog takes the keys of freed series out of the series log, as far as
+// that is worth it, and gives the checkpoint the places of the others. It returns
+// nil when nothing was freed.
+func (x *Index) rewriteLog(in *checkpointInput) (*logRewrite, error) {
+	if in.dead == nil {
+		return nil, nil
+	}
+	live, err := snapshot{base: in.base, live: in.delta, dead: in.dead}.all()
+	if err != nil {
+		return nil, err
+	}
+	r := &logRewrite{fs: x.opt.FS, dir: x.seriesDir, generation: 1, live: live, written: maps.Clone(x.generations)}
+	if in.base != nil {
+		if r.blocks, err = in.base.allBlocks(); err != nil {
+			return nil, err
+		}
+	}
+	r.blocks = append(r.blocks, in.blocks...)
+	files, others, err := openSegments(x.opt.FS, x.seriesDir, x.generations)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range slices.Concat(files, others) { // some may be of an attempt that failed
+		r.generation = max(r.generation, f.generation+1)
+	}
+	r.superseded = others
+	if err := r.run(files, in.header.log.segment); err != nil {
+		return nil, err
+	}
+	in.blocks, in.allBlocks, in.generations = r.blocks, true, r.written
+	return r, nil
 }
 
 // publish writes a checkpoint, which is durable afterwards, and maps it.
@@ -104,6 +190,9 @@ func (x *Index) publish(in checkpointInput) (*base, error) {
 	in.header.series = uint32(in.delta.count())
 	if in.base != nil {
 		in.header.series += in.base.h.series
+	}
+	if in.dead != nil {
+		in.header.series -= uint32(in.dead.GetCardinality())
 	}
 	err := vfs.WriteFile(x.opt.FS, x.checkpointPath(), func(w io.Writer) error { return writeCheckpoint(w, in) })
 	if err != nil {
@@ -120,7 +209,7 @@ func (x *Index) remakeBase() error {
 	if old == nil {
 		return nil
 	}
-	segments, err := listSegments(x.opt.FS, x.seriesDir)
+	segments, _, err := openSegments(x.opt.FS, x.seriesDir, x.generations)
 	if err != nil {
 		return err
 	}
@@ -140,6 +229,7 @@ func (x *Index) remakeBase() error {
 	x.mu.Lock()
 	x.snap.base = r.base
 	x.mu.Unlock()
+	x.bury(r.dead)
 	return old.release()
 }
 
@@ -154,13 +244,14 @@ type rebuild struct {
 	until  uint32      // last id to take; 0 means all
 	flags  uint32
 	tags   model.Tags
+	dead   *roaring.Bitmap // ids whose key has come again with a higher one
 }
 
 // errScanned ends a scan that has seen enough.
 var errScanned = errors.New("all wanted blocks are read")
 
 func newRebuild(x *Index, b *base, presenceLost bool) *rebuild {
-	r := &rebuild{x: x, base: b, d: newDelta(1, x.seed)}
+	r := &rebuild{x: x, base: b, d: newDelta(1, x.seed), dead: roaring.New()}
 	if b != nil {
 		r.d, r.end = newDelta(b.h.covered+1, x.seed), b.h.log
 	}
@@ -181,7 +272,8 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 		}
 	}
 	r.blocks = append(r.blocks, loc)
-	return walkBlock(keys.plain, keys.count, func(i int, key []byte) bool {
+	var fail error
+	err := walkBlock(keys.plain, keys.count, func(i int, key []byte) bool {
 		id := loc.first + uint32(i)
 		measurement, tags, err := parseNewKey(key, r.tags)
 		r.tags = tags
@@ -192,14 +284,42 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 				Offset: int64(loc.at.offset), First: model.SeriesID(id), Last: model.SeriesID(id), Reason: err.Error()})
 			return true
 		}
+		fail = r.supersede(key)
 		r.d.add(id, key, measurement, tags)
-		return true
+		return fail == nil
 	})
+	return errors.Join(fail, err)
+}
+
+// supersede makes the series dead that has the key so far: it was freed before
+// the key was created again, and no checkpoint has seen it.
+func (r *rebuild) supersede(key []byte) error {
+	h := hashKey(r.x.seed, key)
+	id, ok, err := r.d.find(h, key, r.dead)
+	if !ok && err == nil && r.base != nil {
+		id, ok, err = r.base.find(h, key, r.dead)
+	}
+	if errors.Is(err, ErrCorrupt) {
+		return nil // found again when it matters
+	}
+	if ok {
+		r.dead.Add(id)
+	}
+	return err
 }
 
 // checkpoint makes the log durable up to the end and flushes.
 func (r *rebuild) checkpoint() error {
+	files, _, err := openSegments(r.x.opt.FS, r.x.seriesDir, r.x.generations)
+	if err != nil {
+		return err
+	}
 	name := segmentName(r.x.seriesDir, r.end.segment)
+	for _, f := range files {
+		if f.number == r.end.segment {
+			name = f.path(r.x.seriesDir)
+		}
+	}
 	f, err := r.x.opt.FS.OpenReadWrite(name)
 	if err != nil {
 		return fmt.Errorf("open series log segment %s: %w", name, err)
@@ -214,7 +334,7 @@ func (r *rebuild) checkpoint() error {
 func (r *rebuild) flush(covered uint32) error {
 	b, err := r.x.publish(checkpointInput{
 		header: checkpointHeader{flags: r.flags, covered: covered, log: r.end},
-		base:   r.base, delta: r.d, blocks: r.blocks, presence: r.x.presence.copy(),
+		base:   r.base, delta: r.d, blocks: r.blocks, presence: r.x.presence.copy(), generations: r.x.generations,
 	})
 	if err != nil {
 		return err

@@ -23,13 +23,15 @@ type base struct {
 	keys     section
 	blocks   section
 	presence section
-	segments map[uint32]vfs.Mapping
-	dir      string // of the series log
-	slots    uint64 // home slots of the exact-match table
-	refs     atomic.Int64
-	readers  sync.Pool // of *keyReader
-	regexes  regexCache
-	checked  []atomic.Uint32 // a bit per granule: the bitmap that starts there is well-formed
+	segments map[uint32]mappedSegment
+
+	generations generations // of the segments; not nil
+	dir         string      // of the series log
+	slots       uint64      // home slots of the exact-match table
+	refs        atomic.Int64
+	readers     sync.Pool // of *keyReader
+	regexes     regexCache
+	checked     []atomic.Uint32 // a bit per granule: the bitmap that starts there is well-formed
 
 	unreadable atomic.Int64 // blocks of the series log that turned out damaged
 }
@@ -40,7 +42,7 @@ func openBase(fsys vfs.FS, name, seriesDir string) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &base{p: p, h: h, dir: seriesDir, segments: make(map[uint32]vfs.Mapping)}
+	b := &base{p: p, h: h, dir: seriesDir, segments: make(map[uint32]mappedSegment), generations: generations{}}
 	b.refs.Store(1)
 	b.checked = newChecked(p)
 	b.readers.New = func() any { return &keyReader{b: b} }
@@ -54,6 +56,12 @@ func openBase(fsys vfs.FS, name, seriesDir string) (*base, error) {
 func (b *base) open(fsys vfs.FS, sections []section) error {
 	seen := map[uint16]*section{sectionKeys: &b.keys, sectionBlocks: &b.blocks, sectionTags: {}, sectionPresence: &b.presence}
 	for _, s := range sections {
+		if s.typ == sectionSegments {
+			if err := b.loadGenerations(s); err != nil {
+				return err
+			}
+			continue
+		}
 		if to := seen[s.typ]; to != nil {
 			*to = s
 			delete(seen, s.typ)
@@ -81,24 +89,53 @@ func (b *base) open(fsys vfs.FS, sections []section) error {
 	return b.mapSegments(fsys)
 }
 
-// mapSegments maps the segments that hold the covered keys. A missing one makes
-// its keys unreadable, not the index.
-func (b *base) mapSegments(fsys vfs.FS) error {
-	numbers, err := listSegments(fsys, b.dir)
+// loadGenerations reads which segments were rewritten.
+func (b *base) loadGenerations(s section) error {
+	raw, err := b.p.view(s.offset, s.length)
 	if err != nil {
 		return err
 	}
-	for _, n := range numbers {
-		if n > b.h.log.segment {
+	if len(raw)%segmentEntrySize != 0 {
+		return b.p.corrupt(s.offset, "section of segments has an odd length")
+	}
+	for ; len(raw) > 0; raw = raw[segmentEntrySize:] {
+		b.generations[binary.LittleEndian.Uint32(raw)] = binary.LittleEndian.Uint32(raw[4:])
+	}
+	return nil
+}
+
+// mapSegments maps the segments that hold the covered keys. A missing one makes
+// its keys unreadable, not the index.
+func (b *base) mapSegments(fsys vfs.FS) error {
+	files, _, err := openSegments(fsys, b.dir, b.generations)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.number > b.h.log.segment {
 			break
 		}
-		m, err := fsys.Map(segmentName(b.dir, n))
+		m, err := fsys.Map(f.path(b.dir))
 		if err != nil {
 			return fmt.Errorf("map series log: %w", err)
 		}
-		b.segments[n] = m
+		b.segments[f.number] = mappedSegment{m, f}
 	}
 	return nil
+}
+
+// mappedSegment is a segment of the series log.
+type mappedSegment struct {
+	vfs.Mapping
+	file segmentFile
+}
+
+// segmentPath names the file of a segment in errors.
+func (b *base) segmentPath(number uint32) string {
+	if m, ok := b.segments[number]; ok {
+		return m.file.path(b.dir)
+	}
+	return segmentName(b.dir, number)
 }
 
 func (b *base) retain() { b.refs.Add(1) }
@@ -150,6 +187,19 @@ func (b *base) blockAt(i int) (blockLoc, error) {
 	return decodeBlockEntry(e), nil
 }
 
+// allBlocks returns all blocks, by id.
+func (b *base) allBlocks() ([]blockLoc, error) {
+	raw, err := b.p.view(b.blocks.offset, b.blocks.length)
+	if err != nil {
+		return nil, err
+	}
+	blocks := make([]blockLoc, 0, len(raw)/blockEntrySize)
+	for ; len(raw) > 0; raw = raw[blockEntrySize:] {
+		blocks = append(blocks, decodeBlockEntry(raw))
+	}
+	return blocks, nil
+}
+
 func appendBlockEntry(dst []byte, l blockLoc) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, l.first)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(l.count))
@@ -174,7 +224,7 @@ func (r *keyReader) load(loc blockLoc) error {
 	plain, err := r.decode(loc)
 	if err != nil {
 		r.b.unreadable.Add(1)
-		return &CorruptionError{File: segmentName(r.b.dir, loc.at.segment), Offset: int64(loc.at.offset),
+		return &CorruptionError{File: r.b.segmentPath(loc.at.segment), Offset: int64(loc.at.offset),
 			First: model.SeriesID(loc.first), Last: model.SeriesID(loc.first + uint32(loc.count) - 1), Reason: err.Error()}
 	}
 	r.loc, r.plain = loc, plain
@@ -182,8 +232,8 @@ func (r *keyReader) load(loc blockLoc) error {
 }
 
 func (r *keyReader) decode(loc blockLoc) ([]byte, error) {
-	m := r.b.segments[loc.at.segment]
-	if m == nil {
+	m, ok := r.b.segments[loc.at.segment]
+	if !ok {
 		return nil, errors.New("segment is missing")
 	}
 	data := m.Bytes()
@@ -209,7 +259,7 @@ func (r *keyReader) decode(loc blockLoc) ([]byte, error) {
 func (r *keyReader) walk(fn func(id uint32, key []byte) bool) error {
 	err := walkBlock(r.plain, int(r.loc.count), func(i int, key []byte) bool { return fn(r.loc.first+uint32(i), key) })
 	if err != nil {
-		return &CorruptionError{File: segmentName(r.b.dir, r.loc.at.segment), Offset: int64(r.loc.at.offset), Reason: err.Error()}
+		return &CorruptionError{File: r.b.segmentPath(r.loc.at.segment), Offset: int64(r.loc.at.offset), Reason: err.Error()}
 	}
 	return nil
 }
@@ -241,7 +291,9 @@ func lostKey(dir string, id uint32) error {
 	return &CorruptionError{File: dir, First: model.SeriesID(id), Last: model.SeriesID(id), Reason: "series log has no key for the series"}
 }
 
-func (b *base) find(h uint64, key []byte) (uint32, bool, error) {
+// find returns the greatest id of the key: a crash may leave it under the id of
+// a freed series, too.
+func (b *base) find(h uint64, key []byte, dead *roaring.Bitmap) (found uint32, ok bool, err error) {
 	tag := hashTag(h)
 	end := b.keys.length/8 - 1
 	var buf []byte
@@ -254,17 +306,17 @@ func (b *base) find(h uint64, key []byte) (uint32, bool, error) {
 		if slot == 0 || uint32(slot>>32) > tag {
 			break
 		}
-		if uint32(slot>>32) != tag {
+		if uint32(slot>>32) != tag || isDead(dead, uint32(slot)) {
 			continue
 		}
 		// A key that cannot be read counts as another one: the series gets a
 		// new id and can be written again.
 		buf, err = b.appendKey(buf[:0], uint32(slot))
 		if err == nil && bytes.Equal(buf, key) {
-			return uint32(slot), true, nil
+			found, ok = max(found, uint32(slot)), true
 		}
 	}
-	return 0, false, nil
+	return found, ok, nil
 }
 
 func (b *base) eachKey(bm *roaring.Bitmap, fn func(id uint32, key []byte) error) error {

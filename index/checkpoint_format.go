@@ -16,6 +16,7 @@ const (
 	checksumPage         = 16 << 10
 	tableBlockEntries    = 16
 	blockEntrySize       = 16
+	segmentEntrySize     = 8
 	blockLengthBits      = 24 // of a table index entry: offset<<24 | length
 
 	flagPresenceLost = 1 << 0
@@ -28,6 +29,7 @@ const (
 	sectionBlocks   = 2 // where the keys are in the series log
 	sectionTags     = 3 // measurements, tag keys, tag values, postings
 	sectionPresence = 4 // ids of every shard
+	sectionSegments = 5 // segments of the series log that were rewritten; only if there are any
 )
 
 // checkpointHeader is the head of a checkpoint.

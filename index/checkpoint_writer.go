@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -18,6 +19,11 @@ type checkpointInput struct {
 	delta    *delta
 	blocks   []blockLoc // of the delta
 	presence map[uint64]*roaring.Bitmap
+
+	dead      *roaring.Bitmap // series that are left out; nil for none
+	allBlocks bool            // blocks has those of the older checkpoint, too
+
+	generations generations // of the files of the series log that blocks name
 }
 
 // checkpointWriter writes a checkpoint from front to back.
@@ -45,7 +51,23 @@ func writeCheckpoint(w io.Writer, in checkpointInput) error {
 	if err := c.section(sectionPresence, c.presence); err != nil {
 		return err
 	}
+	if len(c.in.generations) > 0 {
+		if err := c.section(sectionSegments, c.generations); err != nil {
+			return err
+		}
+	}
 	return c.out.finish(c.sections, root)
+}
+
+// generations writes which segments of the series log were rewritten.
+func (c *checkpointWriter) generations() error {
+	var b []byte
+	for _, number := range slices.Sorted(maps.Keys(c.in.generations)) {
+		b = binary.LittleEndian.AppendUint32(b, number)
+		b = binary.LittleEndian.AppendUint32(b, c.in.generations[number])
+	}
+	_, err := c.out.Write(b)
+	return err
 }
 
 func (c *checkpointWriter) section(typ uint16, write func() error) error {
@@ -63,18 +85,17 @@ func (c *checkpointWriter) section(typ uint16, write func() error) error {
 // keys writes the exact-match table: the slots of base and delta, merged in the
 // order of their tags, each at its home slot or as soon after it as is free.
 func (c *checkpointWriter) keys() error {
-	added := c.in.delta.sortedSlots()
-	total := uint64(len(added))
-	if c.in.base != nil {
-		total += uint64(c.in.base.h.series)
-	}
-	homes := total*5/4 + 1
+	added := c.in.delta.sortedSlots(c.in.dead)
+	homes := uint64(c.in.header.series)*5/4 + 1
 	s := slotWriter{out: c.out, homes: homes}
 	if _, err := c.out.Write(binary.LittleEndian.AppendUint64(nil, homes)); err != nil {
 		return err
 	}
 	if c.in.base != nil {
 		if err := c.in.base.eachSlot(func(slot uint64) error {
+			if isDead(c.in.dead, uint32(slot)) {
+				return nil
+			}
 			for len(added) > 0 && added[0] < slot {
 				if err := s.put(added[0]); err != nil {
 					return err
@@ -94,12 +115,15 @@ func (c *checkpointWriter) keys() error {
 	return nil
 }
 
-// sortedSlots returns hashTag<<32 | id of all keys, ascending.
-func (d *delta) sortedSlots() []uint64 {
+// sortedSlots returns hashTag<<32 | id of all keys but those of the dead, ascending.
+func (d *delta) sortedSlots(dead *roaring.Bitmap) []uint64 {
 	slots := make([]uint64, 0, len(d.keys))
 	for _, s := range d.table.slots {
-		if s != 0 {
-			slots = append(slots, s&^0xffffffff|uint64(idOf(d.runs, uint32(s)-1)))
+		if s == 0 {
+			continue
+		}
+		if id := idOf(d.runs, uint32(s)-1); !isDead(dead, id) {
+			slots = append(slots, s&^0xffffffff|uint64(id))
 		}
 	}
 	slices.Sort(slots)
@@ -145,7 +169,7 @@ func (s *slotWriter) put(slot uint64) error {
 }
 
 func (c *checkpointWriter) blocks() error {
-	if b := c.in.base; b != nil {
+	if b := c.in.base; b != nil && !c.in.allBlocks {
 		old, err := b.p.view(b.blocks.offset, b.blocks.length)
 		if err != nil {
 			return err
@@ -212,7 +236,7 @@ func (c *checkpointWriter) measurements() (tableRef, error) {
 			dm = c.in.delta.measurements[names[i]]
 		}
 		payload, err := c.measurement(payload, dm)
-		if err != nil {
+		if err != nil || payload == nil {
 			return err
 		}
 		return out.add(name, payload)
@@ -223,7 +247,8 @@ func (c *checkpointWriter) measurements() (tableRef, error) {
 	return out.finish()
 }
 
-// measurement writes the keys of a measurement and returns its payload.
+// measurement writes the keys of a measurement and returns its payload, nil when it
+// has no series left.
 func (c *checkpointWriter) measurement(old []byte, dm *deltaMeasurement) ([]byte, error) {
 	var oldIDs []byte
 	var t table
@@ -245,7 +270,7 @@ func (c *checkpointWriter) measurement(old []byte, dm *deltaMeasurement) ([]byte
 			dk = dm.keys[names[i]]
 		}
 		payload, err := c.key(payload, dk)
-		if err != nil {
+		if err != nil || payload == nil {
 			return err
 		}
 		return out.add(name, payload)
@@ -256,7 +281,8 @@ func (c *checkpointWriter) measurement(old []byte, dm *deltaMeasurement) ([]byte
 	return c.payload(oldIDs, added, &out)
 }
 
-// key writes the values of a tag key and returns its payload.
+// key writes the values of a tag key and returns its payload, nil when no series is
+// left that has the key.
 func (c *checkpointWriter) key(old []byte, dk *deltaKey) ([]byte, error) {
 	var oldIDs []byte
 	var t table
@@ -279,7 +305,8 @@ func (c *checkpointWriter) key(old []byte, dk *deltaKey) ([]byte, error) {
 		if i >= 0 {
 			added = dk.postingLocked(int(dc.order[i])) // a frozen delta needs no lock
 		}
-		if payload, err = c.posting(payload[:0], old, added); err != nil {
+		n := 0
+		if payload, n, err = c.posting(payload[:0], old, added); err != nil || n == 0 {
 			return err
 		}
 		return out.add(name, payload)
@@ -296,63 +323,84 @@ func (c *checkpointWriter) payload(oldIDs []byte, added posting, out *tableWrite
 	if err != nil {
 		return nil, err
 	}
-	payload, err := c.posting(nil, oldIDs, added)
-	if err != nil {
+	payload, n, err := c.posting(nil, oldIDs, added)
+	if err != nil || n == 0 {
 		return nil, err
 	}
 	return appendTableRef(payload, ref), nil
 }
 
 // posting encodes the ids of old, an encoded posting of the base or nil, and
-// of added, which are greater. A bitmap is written to the file at once.
-func (c *checkpointWriter) posting(dst, old []byte, added posting) ([]byte, error) {
+// of added, which are greater, without the dead, and tells how many they are. A
+// bitmap is written to the file at once.
+func (c *checkpointWriter) posting(dst, old []byte, added posting) (_ []byte, n int, err error) {
 	var was postingRef
-	var err error
 	if old != nil {
 		if was, _, err = decodePosting(old, nil); err != nil {
-			return nil, c.in.base.p.corrupt(0, err.Error())
+			return nil, 0, c.in.base.p.corrupt(0, err.Error())
 		}
 	}
-	n := was.n + added.len()
-	if n < smallPosting {
+	n = was.n + added.len()
+	switch {
+	case n < smallPosting:
 		list := was.list
 		added.each(func(id uint32) { list = append(list, id) })
-		return appendSmallPosting(dst, list), nil
-	}
-	if err := c.out.align(); err != nil {
-		return nil, err
-	}
-	start := c.out.offset
-	if was.n >= smallPosting && added.len() == 0 {
+		list = c.alive(list)
+		return appendSmallPosting(dst, list), len(list), nil
+	case was.n >= smallPosting && added.len() == 0 && c.in.dead == nil:
 		raw, err := c.in.base.p.view(was.offset, was.length)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		_, err = c.out.Write(raw)
-		if err != nil {
-			return nil, err
-		}
-	} else if err := c.merged(old, added); err != nil {
-		return nil, err
+		return c.bitmap(dst, n, func() error { _, err := c.out.Write(raw); return err })
+	}
+	bm, err := c.merged(old, added)
+	if err != nil {
+		return nil, 0, err
+	}
+	if n = int(bm.GetCardinality()); n < smallPosting {
+		return appendSmallPosting(dst, bm.ToArray()), n, nil
+	}
+	return c.bitmap(dst, n, func() error { _, err := bm.WriteTo(c.out); return err })
+}
+
+// alive takes the dead out of list.
+func (c *checkpointWriter) alive(list []uint32) []uint32 {
+	if c.in.dead == nil {
+		return list
+	}
+	return slices.DeleteFunc(list, c.in.dead.Contains)
+}
+
+// bitmap has the bitmap of a posting of n ids written and encodes its place.
+func (c *checkpointWriter) bitmap(dst []byte, n int, write func() error) ([]byte, int, error) {
+	if err := c.out.align(); err != nil {
+		return nil, 0, err
+	}
+	start := c.out.offset
+	if err := write(); err != nil {
+		return nil, 0, err
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
 	dst = binary.AppendUvarint(dst, start)
-	return binary.AppendUvarint(dst, c.out.offset-start), nil
+	return binary.AppendUvarint(dst, c.out.offset-start), n, nil
 }
 
-func (c *checkpointWriter) merged(old []byte, added posting) error {
+func (c *checkpointWriter) merged(old []byte, added posting) (*roaring.Bitmap, error) {
 	bm := roaring.New()
 	if old != nil {
 		p, _, err := c.in.base.posting(old)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.addTo(bm)
 	}
 	added.addTo(bm)
+	if c.in.dead != nil {
+		bm.AndNot(c.in.dead)
+	}
 	bm.RunOptimize()
-	_, err := bm.WriteTo(c.out)
-	return err
+	return bm, nil
 }
 
 // presence writes the shards in the order of their ids.

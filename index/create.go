@@ -30,10 +30,13 @@ func (x *Index) Resolve(keys [][]byte, fps []model.Fingerprint, ids []model.Seri
 		return fmt.Errorf("resolve %d series: %d fingerprints and %d ids", len(keys), len(fps), len(ids))
 	}
 	clear(ids)
+	x.freeing.life.RLock() // none of them is freed before it is known again
+	defer x.freeing.life.RUnlock()
 	missing, err := x.findKnown(keys, ids)
 	if err == nil && missing > 0 {
 		err = x.create(keys, ids, journal)
 	}
+	x.freeing.acquit(ids)
 	x.fingerprints.teach(fps, ids, 4*x.SeriesCount()+1<<16)
 	return err
 }
@@ -64,16 +67,16 @@ func (x *Index) findKnown(keys [][]byte, ids []model.SeriesID) (missing int, err
 
 // find looks for a key in the parts, the newest first.
 func (s snapshot) find(h uint64, key []byte) (uint32, bool, error) {
-	if id, ok, err := s.live.find(h, key); ok || err != nil {
+	if id, ok, err := s.live.find(h, key, s.dead); ok || err != nil {
 		return id, ok, err
 	}
 	if s.frozen != nil {
-		if id, ok, err := s.frozen.find(h, key); ok || err != nil {
+		if id, ok, err := s.frozen.find(h, key, s.dead); ok || err != nil {
 			return id, ok, err
 		}
 	}
 	if s.base != nil {
-		return s.base.find(h, key)
+		return s.base.find(h, key, s.dead)
 	}
 	return 0, false, nil
 }
@@ -287,8 +290,10 @@ func (x *Index) replayOne(s snapshot, id uint64, key []byte) error {
 	}
 	if other, ok, err := s.find(hashKey(x.seed, key), key); err != nil {
 		return err
-	} else if ok {
+	} else if ok && x.presence.somewhere(other) {
 		return fail("key is that of series %d", other)
+	} else if ok { // it was freed before the crash, and the key created again
+		x.bury(roaring.BitmapOf(other))
 	}
 	x.log.append(uint32(id), key)
 	s.live.add(uint32(id), key, measurement, tags)

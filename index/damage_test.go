@@ -119,7 +119,7 @@ func TestFlippedSeriesLog(t *testing.T) {
 			t.Fatalf("%d segments, %v", len(segments), err)
 		}
 		for _, n := range segments {
-			name := segmentName("/series", n)
+			name := n.path("/series")
 			st, err := fs.Stat(name)
 			if err != nil {
 				t.Fatal(err)

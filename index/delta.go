@@ -299,11 +299,11 @@ func (d *delta) limit() uint32 {
 }
 
 // find returns the id of key, whose hash is h.
-func (d *delta) find(h uint64, key []byte) (uint32, bool, error) {
+func (d *delta) find(h uint64, key []byte, dead *roaring.Bitmap) (uint32, bool, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	n, ok := d.table.find(hashTag(h), func(n uint32) bool {
-		return bytes.Equal(d.names.at(d.keys[n]), key)
+		return bytes.Equal(d.names.at(d.keys[n]), key) && (dead == nil || !dead.Contains(idOf(d.runs, n)))
 	})
 	if !ok {
 		return 0, false, nil

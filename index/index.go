@@ -23,10 +23,10 @@ const checkpointName = "checkpoint"
 // Index is the series index of one database. Its methods may be called
 // concurrently.
 //
-// Locks, in the order in which they are taken: checkpointMu, createMu, those of
-// the series log, mu, that of a delta; presenceMu and that of the fingerprint
-// table are taken alone. Readers take only mu, those of deltas and presenceMu,
-// none of which is held across file I/O.
+// Locks, in the order in which they are taken: checkpointMu, that of freeing's
+// life, createMu, those of the series log, freeing's other one, mu, that of a
+// delta or of presence; that of the fingerprint table is taken alone. Readers take
+// only mu, those of deltas and presence, none of which is held across file I/O.
 type Index struct {
 	opt       Options
 	seriesDir string
@@ -36,10 +36,12 @@ type Index struct {
 
 	fingerprints fingerprintTable
 	presence     presence
+	freeing      freeing
 
 	checkpointMu sync.Mutex // serialises checkpoints, guards the fields below
 	frozenBlocks []blockLoc
 	frozenEnd    logPosition
+	generations  generations // of the files of the series log
 
 	createMu sync.Mutex // serialises creations: ids, log and journal have one order
 
@@ -49,6 +51,8 @@ type Index struct {
 
 	found   recovery    // by open
 	damaged atomic.Bool // the checkpoint turned out damaged since
+
+	rewritten atomic.Int64 // segments of the series log
 }
 
 // recovery is what open found.
@@ -65,6 +69,8 @@ type snapshot struct {
 	base   *base  // nil before the first checkpoint
 	frozen *delta // nil when no checkpoint is being written
 	live   *delta
+
+	dead *roaring.Bitmap // freed series that the parts still have; never changed; nil for none
 }
 
 func (s snapshot) parts() []part {
@@ -212,7 +218,7 @@ func (x *Index) chooseSeed(b *base) (err error) {
 // recover reads what the series log has after the checkpoint, cuts a torn tail
 // and opens the log for appending.
 func (x *Index) recover(ctx context.Context, old *base) error {
-	segments, err := listSegments(x.opt.FS, x.seriesDir)
+	segments, err := x.findSegments(old)
 	if err != nil {
 		return errors.Join(err, releaseBase(old))
 	}
@@ -228,12 +234,30 @@ func (x *Index) recover(ctx context.Context, old *base) error {
 	r.d.skip(scan.next)
 	x.log.blocks = r.blocks
 	x.snap = snapshot{base: r.base, live: r.d}
+	x.bury(r.dead)
 	for _, d := range scan.damage {
 		x.found.damage = append(x.found.damage, d)
 	}
 	x.found.tornBytes = scan.torn
 	x.found.presenceLost = x.found.presenceLost && x.snap.count() > 0
 	return nil
+}
+
+// findSegments returns the files of the series log that go with the checkpoint
+// and removes the others: those that the checkpoint has superseded, and those of
+// a checkpoint that a crash has cut off. Without a checkpoint the newest files
+// count, which lack nothing but the keys of freed series.
+func (x *Index) findSegments(old *base) ([]segmentFile, error) {
+	var which generations
+	if old != nil {
+		which = old.generations
+	}
+	segments, others, err := openSegments(x.opt.FS, x.seriesDir, which)
+	if err != nil {
+		return nil, err
+	}
+	x.generations = generationsOf(segments)
+	return segments, removeSegments(x.opt.FS, x.seriesDir, others)
 }
 
 func releaseBase(b *base) error {

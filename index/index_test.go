@@ -163,6 +163,7 @@ func TestSeriesLimit(t *testing.T) {
 func TestReplay(t *testing.T) {
 	x := openTest(t, t.TempDir(), Options{})
 	a, b, c := seriesKey("m", "k", "a"), seriesKey("m", "k", "b"), seriesKey("m", "k", "c")
+	x.MarkPresent(1, []model.SeriesID{1}) // so it cannot have been freed
 	steps := []struct {
 		first model.SeriesID
 		keys  [][]byte
@@ -173,7 +174,7 @@ func TestReplay(t *testing.T) {
 		{2, [][]byte{b, c}, false},
 		{2, [][]byte{a}, true},                  // another key
 		{5, [][]byte{seriesKey("gap")}, true},   // gap
-		{4, [][]byte{a}, true},                  // key of series 1
+		{4, [][]byte{a}, true},                  // key of series 1, which is in use
 		{4, [][]byte{[]byte("nonsense")}, true}, // no key
 		{4, [][]byte{seriesKey("d")}, false},
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -42,12 +41,13 @@ func InspectSeries(w io.Writer, fsys vfs.FS, name string) error {
 	h, err := decodeSegmentHeader(data)
 	if err != nil {
 		p.line("%08d header: %v", 0, err)
-		digits := strings.TrimSuffix(filepath.Base(name), ".series")
-		n, perr := strconv.ParseUint(digits, 10, 32)
-		if perr != nil || isVersion(err) {
+		f, ok := parseSegmentName(filepath.Base(name))
+		if !ok || isVersion(err) {
 			return errors.Join(p.err, &CorruptionError{File: name, Reason: err.Error()})
 		}
-		h.segment = uint32(n)
+		h.segment = f.number
+	} else if h.end != 0 {
+		p.line("%08d header: version %d, segment %d, first id %d, rewritten: %d keys of the ids to %d", 0, rewrittenVersion, h.segment, h.first, h.keys, h.end-1)
 	} else {
 		p.line("%08d header: version %d, segment %d, first id %d", 0, seriesVersion, h.segment, h.first)
 	}
@@ -138,7 +138,7 @@ func InspectIndex(w io.Writer, fsys vfs.FS, name string) error {
 }
 
 func (p *printer) section(b *base, s section) error {
-	names := map[uint16]string{sectionKeys: "keys", sectionBlocks: "blocks", sectionTags: "tags", sectionPresence: "presence"}
+	names := map[uint16]string{sectionKeys: "keys", sectionBlocks: "blocks", sectionTags: "tags", sectionPresence: "presence", sectionSegments: "segments"}
 	kind := "optional"
 	if s.flags&sectionRequired != 0 {
 		kind = "required"

@@ -12,6 +12,9 @@ type Metrics struct {
 	CheckpointBytes   int64 // mapped
 	DeltaBytes        int64 // about
 	FingerprintBytes  int64
+	Dead              int   // freed series that the next checkpoint leaves out
+	Freed             int64 // series freed since Open
+	RewrittenSegments int64 // of the series log, since Open
 	PresenceBytes     int64
 	TornBytes         int64 // cut off the series log by Open
 	DamagedPlaces     int   // found by Open, see Damage
@@ -42,7 +45,7 @@ func (s snapshot) count() int {
 	if s.base != nil {
 		n += int(s.base.h.series)
 	}
-	return n
+	return n - s.deadCount()
 }
 
 // Metrics returns numbers about the index; after Close all are zero.
@@ -62,6 +65,7 @@ func (x *Index) Metrics() Metrics {
 		PresenceLost: x.found.presenceLost,
 	}
 	m.Fingerprints, m.FingerprintBytes = x.fingerprints.stats()
+	m.Dead, m.Freed, m.RewrittenSegments = s.deadCount(), x.freeing.count(), x.rewritten.Load()
 	if s.frozen != nil {
 		m.DeltaSeries += s.frozen.count()
 		m.DeltaBytes += s.frozen.size()

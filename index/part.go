@@ -7,8 +7,8 @@ import "github.com/RoaringBitmap/roaring/v2"
 type part interface {
 	// limit returns the id after the last one that is indexed completely.
 	limit() uint32
-	// find returns the id of a key whose hashKey is h.
-	find(h uint64, key []byte) (uint32, bool, error)
+	// find returns the id of a key whose hashKey is h, unless it is dead.
+	find(h uint64, key []byte, dead *roaring.Bitmap) (uint32, bool, error)
 	// eachKey calls fn with the keys of those ids of bm that the part holds,
 	// ascending. The key is valid until fn returns; it is nil when it is lost.
 	eachKey(bm *roaring.Bitmap, fn func(id uint32, key []byte) error) error

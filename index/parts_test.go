@@ -308,13 +308,13 @@ func TestRuns(t *testing.T) {
 			t.Errorf("key of %d is %q, want %q", id, got, want[id])
 		}
 		if key, ok := want[id]; ok {
-			got, ok, _ := d.find(hashKey(1, []byte(key)), []byte(key))
+			got, ok, _ := d.find(hashKey(1, []byte(key)), []byte(key), nil)
 			if !ok || got != id {
 				t.Errorf("id of %q is %d, want %d", key, got, id)
 			}
 		}
 	}
-	if d.count() != len(want) || d.limit() != 1<<31+5 || len(d.sortedSlots()) != len(want) {
+	if d.count() != len(want) || d.limit() != 1<<31+5 || len(d.sortedSlots(nil)) != len(want) {
 		t.Errorf("%d series up to %d", d.count(), d.limit())
 	}
 }

@@ -145,3 +145,24 @@ func (p *presence) size() (bytes int64) {
 	}
 	return bytes
 }
+
+// without takes everything that is present out of ids.
+func (p *presence) without(ids *roaring.Bitmap) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, bm := range p.byShard {
+		ids.AndNot(bm)
+	}
+}
+
+// somewhere reports whether an id is present in a shard.
+func (p *presence) somewhere(id uint32) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, bm := range p.byShard {
+		if bm.Contains(id) {
+			return true
+		}
+	}
+	return false
+}

@@ -32,6 +32,9 @@ func (s snapshot) search(measurement string, f *model.TagFilter, within *roaring
 			out.Or(bm)
 		}
 	}
+	if within == nil && s.dead != nil {
+		out.AndNot(s.dead)
+	}
 	out.CloneCopyOnWriteContainers() // nothing points into the mapping any more
 	return out, nil
 }
@@ -75,6 +78,7 @@ func (x *Index) Measurements(within *roaring.Bitmap) ([]string, error) {
 	}
 	defer s.release()
 	found := make(names)
+	within = s.within(within)
 	for _, p := range s.parts() {
 		err := p.eachMeasurement(func(name []byte, m partMeasurement) error {
 			return found.addIf(name, within, m.all)
@@ -95,6 +99,7 @@ func (x *Index) TagKeys(measurement string, within *roaring.Bitmap) ([]string, e
 	}
 	defer s.release()
 	found := make(names)
+	within = s.within(within)
 	for _, p := range s.parts() {
 		m, ok, err := p.measurement(measurement)
 		if err != nil {
@@ -120,6 +125,7 @@ func (x *Index) TagValues(measurement, key string, within *roaring.Bitmap) ([]st
 	}
 	defer s.release()
 	values := []string{}
+	within = s.within(within)
 	for _, p := range s.parts() {
 		m, ok, err := p.measurement(measurement)
 		if err != nil {

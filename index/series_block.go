@@ -13,6 +13,7 @@ import (
 const (
 	seriesMagic       = "TLSERIES"
 	seriesVersion     = 1
+	rewrittenVersion  = 2
 	segmentHeaderSize = 32
 	blockHeaderSize   = 24
 
@@ -31,15 +32,24 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type segmentHeader struct {
 	segment uint32
 	first   uint32 // the next series id when the segment was made
+
+	// Of a segment that was rewritten, otherwise zero.
+	end  uint32 // the id after those of which it tells: those without a block are freed
+	keys uint32 // that it has
 }
 
 func appendSegmentHeader(dst []byte, h segmentHeader) []byte {
 	n := len(dst)
 	dst = append(dst, seriesMagic...)
-	dst = binary.LittleEndian.AppendUint32(dst, seriesVersion)
+	version := uint32(seriesVersion)
+	if h.end != 0 {
+		version = rewrittenVersion
+	}
+	dst = binary.LittleEndian.AppendUint32(dst, version)
 	dst = binary.LittleEndian.AppendUint32(dst, h.segment)
 	dst = binary.LittleEndian.AppendUint32(dst, h.first)
-	dst = binary.LittleEndian.AppendUint64(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, h.end)
+	dst = binary.LittleEndian.AppendUint32(dst, h.keys)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[n:], castagnoli))
 }
 
@@ -54,11 +64,15 @@ func decodeSegmentHeader(src []byte) (h segmentHeader, err error) {
 	if string(src[:8]) != seriesMagic {
 		return h, fmt.Errorf("segment starts with %q, want %q", src[:8], seriesMagic)
 	}
-	if v := binary.LittleEndian.Uint32(src[8:]); v != seriesVersion {
-		return h, fmt.Errorf("segment has version %d, known is %d: %w", v, seriesVersion, ErrVersion)
+	v := binary.LittleEndian.Uint32(src[8:])
+	if v != seriesVersion && v != rewrittenVersion {
+		return h, fmt.Errorf("segment has version %d, known are %d and %d: %w", v, seriesVersion, rewrittenVersion, ErrVersion)
 	}
 	h.segment = binary.LittleEndian.Uint32(src[12:])
 	h.first = binary.LittleEndian.Uint32(src[16:])
+	if v == rewrittenVersion {
+		h.end, h.keys = binary.LittleEndian.Uint32(src[20:]), binary.LittleEndian.Uint32(src[24:])
+	}
 	return h, nil
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/timberlinedb/timberline/internal/vfs"
@@ -60,25 +58,6 @@ func segmentName(dir string, segment uint32) string {
 	return filepath.Join(dir, fmt.Sprintf("%08d.series", segment))
 }
 
-// listSegments returns the numbers of the segments in dir, ascending.
-func listSegments(fsys vfs.FS, dir string) ([]uint32, error) {
-	names, err := fsys.List(dir)
-	if err != nil {
-		return nil, fmt.Errorf("list series log %s: %w", dir, err)
-	}
-	var segments []uint32
-	for _, name := range names {
-		digits, ok := strings.CutSuffix(name, ".series")
-		if !ok || len(digits) != 8 {
-			continue
-		}
-		if n, err := strconv.ParseUint(digits, 10, 32); err == nil && n > 0 {
-			segments = append(segments, uint32(n))
-		}
-	}
-	return segments, nil
-}
-
 // create starts a segment; its name and header are durable afterwards.
 func (l *seriesLog) create(segment, next uint32) error {
 	name := segmentName(l.dir, segment)
@@ -123,6 +102,19 @@ func (l *seriesLog) ready(next uint32) error {
 		return fmt.Errorf("%w: %w", ErrSeriesLog, err)
 	}
 	return nil
+}
+
+// rotate starts a new segment when the last one has at least min bytes. Creations
+// are kept out by the caller.
+func (l *seriesLog) rotate(next uint32, min int64) error {
+	l.syncMu.Lock()
+	defer l.syncMu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil || l.syncErr != nil || int64(l.written)+int64(len(l.buf)) < min {
+		return nil // the next creation or sync tells
+	}
+	return l.rotateLocked(next)
 }
 
 func (l *seriesLog) rotateLocked(next uint32) error {
@@ -284,18 +276,18 @@ func (l *seriesLog) bytes() int64 {
 }
 
 // openLog continues the log where the scan ended.
-func openLog(opt Options, dir string, segments []uint32, s *logScan) (*seriesLog, error) {
+func openLog(opt Options, dir string, segments []segmentFile, s *logScan) (*seriesLog, error) {
 	l := &seriesLog{fs: opt.FS, dir: dir, segmentBytes: opt.SegmentBytes}
 	l.first = s.next
 	if len(segments) == 0 {
 		return l, l.create(s.from.segment+1, s.next)
 	}
-	last := segments[len(segments)-1]
+	last := segments[len(segments)-1].number
 	if s.remake {
 		l.sealed = s.bytes
 		return l, l.create(last, s.next)
 	}
-	if s.end.segment != last {
+	if s.end.segment != last || segments[len(segments)-1].generation > 0 {
 		// The last segment ends before what the checkpoint covers: its offsets
 		// must not be used a second time.
 		l.sealed = s.bytes

@@ -23,6 +23,9 @@ type logScan struct {
 	bytes   int64       // of all segments
 	keyed   bool        // the last segment has keys after its last mark
 	onBlock func(loc blockLoc, keys *blockKeys) error
+
+	file   segmentFile // the one that is read
+	sparse bool        // it was rewritten: ids without a block are those of freed series
 }
 
 // blockKeys is a decoded block.
@@ -32,12 +35,13 @@ type blockKeys struct {
 }
 
 // run scans the segments. from.segment 0 means the start of the log.
-func (s *logScan) run(ctx context.Context, segments []uint32, from logPosition) error {
+func (s *logScan) run(ctx context.Context, segments []segmentFile, from logPosition) error {
 	want := max(from.segment, 1)
 	s.from = from
-	for i, n := range segments {
+	for i, f := range segments {
+		n := f.number
 		if n < want {
-			if err := s.addSize(n); err != nil {
+			if err := s.addSize(f); err != nil {
 				return err
 			}
 			continue
@@ -52,7 +56,7 @@ func (s *logScan) run(ctx context.Context, segments []uint32, from logPosition) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.segment(n, start, i == len(segments)-1); err != nil {
+		if err := s.segment(f, start, i == len(segments)-1); err != nil {
 			return err
 		}
 		want = n + 1
@@ -63,8 +67,8 @@ func (s *logScan) run(ctx context.Context, segments []uint32, from logPosition) 
 	return nil
 }
 
-func (s *logScan) addSize(n uint32) error {
-	st, err := s.fs.Stat(segmentName(s.dir, n))
+func (s *logScan) addSize(f segmentFile) error {
+	st, err := s.fs.Stat(f.path(s.dir))
 	if err != nil {
 		return fmt.Errorf("open series log: %w", err)
 	}
@@ -76,12 +80,17 @@ func (s *logScan) report(segment uint32, offset int64, first, last uint32, reaso
 	if last < first {
 		first, last = 0, 0
 	}
-	s.damage = append(s.damage, &CorruptionError{File: segmentName(s.dir, segment), Offset: offset,
+	file := segmentFile{number: segment}
+	if s.file.number == segment {
+		file = s.file
+	}
+	s.damage = append(s.damage, &CorruptionError{File: file.path(s.dir), Offset: offset,
 		First: model.SeriesID(first), Last: model.SeriesID(last), Reason: reason})
 }
 
-func (s *logScan) segment(n, start uint32, last bool) error {
-	name := segmentName(s.dir, n)
+func (s *logScan) segment(f segmentFile, start uint32, last bool) error {
+	n, name := f.number, f.path(s.dir)
+	s.file, s.sparse = f, f.generation > 0
 	m, err := s.fs.Map(name)
 	if err != nil {
 		return fmt.Errorf("open series log segment %s: %w", name, err)
@@ -90,7 +99,8 @@ func (s *logScan) segment(n, start uint32, last bool) error {
 	data := m.Bytes()
 	s.bytes += int64(len(data))
 	s.end, s.keysEnd, s.torn, s.keyed = logPosition{n, start}, start, 0, false
-	if err := s.header(n, data, last); err != nil {
+	end, err := s.header(n, data, last)
+	if err != nil {
 		return err
 	}
 	if len(data) < int(start) {
@@ -100,27 +110,35 @@ func (s *logScan) segment(n, start uint32, last bool) error {
 		s.end = logPosition{}
 		return nil
 	}
-	return s.blocks(n, data, start, last)
+	if err := s.blocks(n, data, start, last && !s.sparse); err != nil {
+		return err
+	}
+	s.next = max(s.next, end)
+	return nil
 }
 
-// header checks the header of a segment. Damage is reported, but the blocks
-// carry all that is needed to read them.
-func (s *logScan) header(n uint32, data []byte, last bool) error {
+// header checks the header of a segment and returns the id after those of which a
+// rewritten segment tells. Damage is reported, but the blocks carry all that is
+// needed to read them.
+func (s *logScan) header(n uint32, data []byte, last bool) (end uint32, err error) {
 	h, err := decodeSegmentHeader(data)
 	switch {
 	case errors.Is(err, ErrVersion):
-		return fmt.Errorf("open %s: %w", segmentName(s.dir, n), err)
-	case err != nil && last && len(data) <= segmentHeaderSize:
+		return 0, fmt.Errorf("open %s: %w", s.file.path(s.dir), err)
+	case err != nil && last && !s.sparse && len(data) <= segmentHeaderSize:
 		s.remake = true
-		return nil
+		return 0, nil
 	case err != nil:
 		s.report(n, 0, 0, 0, err.Error())
 	case h.segment != n:
 		s.report(n, 12, 0, 0, fmt.Sprintf("segment has number %d in its header", h.segment))
 	default:
+		sparse := s.sparse
+		s.sparse = false // what is missing before the segment is not its freed series
 		s.jump(n, 0, h.first)
+		s.sparse = sparse
 	}
-	return nil
+	return h.end, nil
 }
 
 func (s *logScan) blocks(n uint32, data []byte, off uint32, last bool) error {
@@ -164,7 +182,9 @@ func (s *logScan) blocks(n uint32, data []byte, off uint32, last bool) error {
 // jump leaves out the ids before first: blocks before were lost without a
 // trace, or the ids were reserved because their keys were.
 func (s *logScan) jump(n uint32, off int64, first uint32) {
-	if first > s.next {
+	if s.sparse {
+		s.next = max(s.next, first)
+	} else if first > s.next {
 		s.report(n, off, s.next, first-1, "keys before are not in the series log")
 		s.next = first
 	}
