@@ -146,6 +146,7 @@ func (x *Index) merge(frozen *delta, dead *roaring.Bitmap) error {
 	err = releaseBase(old)
 	if rewrite != nil {
 		x.rewritten.Add(rewrite.count)
+		x.log.shrunk(rewrite.saved)
 		err = errors.Join(err, removeSegments(x.opt.FS, x.seriesDir, rewrite.superseded))
 	}
 	return err

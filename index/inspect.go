@@ -160,6 +160,10 @@ func (p *printer) section(b *base, s section) error {
 		return p.measurements(b)
 	case sectionPresence:
 		return p.presence(raw, s.offset)
+	case sectionSegments:
+		for i := 0; i+segmentEntrySize <= len(raw); i += segmentEntrySize {
+			p.line("%08d   segment %d: generation %d", s.offset+uint64(i), binary.LittleEndian.Uint32(raw[i:]), binary.LittleEndian.Uint32(raw[i+4:]))
+		}
 	}
 	return nil
 }

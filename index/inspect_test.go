@@ -2,12 +2,15 @@ package index
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
@@ -37,17 +40,42 @@ func goldenIndex(t *testing.T, fs vfs.FS) {
 	}
 }
 
+// goldenFreed makes an index of which a segment was rewritten.
+func goldenFreed(t *testing.T, fs vfs.FS) {
+	t.Helper()
+	x := openTest(t, "/freed", Options{FS: fs, HashSeed: 12345, SegmentBytes: 600})
+	dead := roaring.New()
+	for i := range 60 {
+		id := resolveTest(t, x, seriesKey("cpu", "host", fmt.Sprintf("host-%02d", i), "region", []string{"eu", "us"}[i/30]))[0]
+		if i%20 > 2 {
+			dead.Add(uint32(id))
+		}
+		if i%10 == 9 {
+			if err := x.Sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	freeTest(t, x, dead)
+	if err := errors.Join(x.Checkpoint(), x.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestGolden compares what is written today, byte by byte, with the files of
 // version 1, and what the inspect printers make of those.
 func TestGolden(t *testing.T) {
 	mem := vfs.NewMem()
 	goldenIndex(t, mem)
+	goldenFreed(t, mem)
 	for _, c := range []struct {
 		name, file string
 		inspect    func(w io.Writer, fs vfs.FS, name string) error
 	}{
 		{segmentName("/series", 1), "v1.series", InspectSeries},
 		{"/index/" + checkpointName, "v1.checkpoint", InspectIndex},
+		{segmentFile{1, 1}.path("/freed/series"), "v2.series", InspectSeries},
+		{"/freed/index/" + checkpointName, "v2.checkpoint", InspectIndex},
 	} {
 		got, err := vfs.ReadFile(mem, c.name, 1<<20)
 		if err != nil {
@@ -76,6 +104,28 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s differs:\n%s", name, got)
+	}
+}
+
+// TestGoldenFreedOpens reads the files of a rewritten log with today's code.
+func TestGoldenFreedOpens(t *testing.T) {
+	mem := vfs.NewMem()
+	goldenFreed(t, mem)
+	for to, from := range map[string]string{segmentFile{1, 1}.path("/freed/series"): "v2.series", "/freed/index/checkpoint": "v2.checkpoint"} {
+		b, err := os.ReadFile("testdata/" + from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := vfs.WriteFile(mem, to, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := openTest(t, "/freed", Options{FS: mem, SegmentBytes: 600})
+	if m := x.Metrics(); m.Series != 9 || m.NextID != 61 || m.DamagedPlaces != 0 {
+		t.Errorf("%+v %v", m, x.Damage())
+	}
+	if key, err := x.AppendKey(nil, 22); err != nil || !bytes.Equal(key, seriesKey("cpu", "host", "host-21", "region", "eu")) {
+		t.Errorf("key of series 22 is %q, %v", key, err)
 	}
 }
 

@@ -275,6 +275,13 @@ func (l *seriesLog) bytes() int64 {
 	return l.sealed + int64(l.written) + int64(len(l.buf)) + int64(len(l.plain))
 }
 
+// shrunk tells that earlier segments have lost bytes.
+func (l *seriesLog) shrunk(bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealed -= bytes
+}
+
 // openLog continues the log where the scan ended.
 func openLog(opt Options, dir string, segments []segmentFile, s *logScan) (*seriesLog, error) {
 	l := &seriesLog{fs: opt.FS, dir: dir, segmentBytes: opt.SegmentBytes}

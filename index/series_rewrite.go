@@ -38,6 +38,7 @@ type logRewrite struct {
 	blocks     []blockLoc      // all that have a key that stays, by id; changed to the new places
 	superseded []segmentFile
 	count      int64
+	saved      int64       // bytes
 	written    generations // of all segments, with the new files
 }
 
@@ -141,6 +142,7 @@ func (r *logRewrite) rewrite(u *segmentUse) ([]blockLoc, error) {
 	r.superseded = append(r.superseded, u.file)
 	r.written[u.file.number] = r.generation
 	r.count++
+	r.saved += int64(len(m.Bytes()) - len(w.buf))
 	if w.blocks == nil {
 		w.blocks = []blockLoc{}
 	}

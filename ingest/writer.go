@@ -71,6 +71,8 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if w.subscriber.wants(target.policy) {
 		target.series = nil // every row brings its key then
 	}
+	hold := w.store.HoldSeries(target.id) // until the rows have the ids that the parser finds
+	defer hold.Release()
 	s.parser.Parse(&s.batch, req.Body, lineproto.Options{
 		Precision: req.Precision,
 		Now:       now.UnixNano(),

@@ -122,7 +122,9 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 	}{
 		{"databases", "Databases that are open.", float64(m.Databases)},
 		{"shards", "Shards that are open.", float64(m.Shards)},
-		{"series", "Series that were ever created in the databases.", float64(m.Series)},
+		{"series", "Series of the databases.", float64(m.Series)},
+		{"series_log_bytes", "Size of the series logs.", float64(m.SeriesLogs)},
+		{"index_checkpoint_bytes", "Size of the checkpoints of the indexes, which are mapped.", float64(m.IndexCheckpoints)},
 		{"tsm_files", "Block files.", float64(m.Files)},
 		{"tsm_file_bytes", "Size of the block files.", float64(m.FileBytes)},
 		{"cache_bytes", "Memory of values that are not in files yet.", float64(m.CacheBytes)},
@@ -156,6 +158,7 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 		{"compaction_failures_total", "Merges that failed.", m.CompactionFails},
 		{"compacted_bytes_total", "Bytes of files written by merges.", m.CompactedBytes},
 		{"deletes_total", "Deletes.", m.Deletes},
+		{"series_freed_total", "Series freed because nothing named them any more.", m.SeriesFreed},
 		{"wal_syncs_total", "Syncs of the log.", int64(m.Log.Syncs)},
 		{"wal_appended_bytes_total", "Bytes appended to the log.", m.Log.Bytes},
 		{"wal_blocked_total", "Times that a write waited for room in the log's queue.", int64(m.Log.Blocked)},

@@ -48,6 +48,7 @@ func (s *Store) compactLoop(tick clock.Ticker) {
 		case <-tick.C():
 		}
 		s.compactDue(s.bg)
+		s.freeDue()
 		s.checkpointDue()
 	}
 }
@@ -114,8 +115,8 @@ func (sh *shard) cold(now time.Time) bool {
 	return sh.active.empty() && len(sh.frozen) == 0 && now.Sub(sh.lastFlush) >= after
 }
 
-// Compact merges the files of every shard to one and writes the checkpoints of
-// all indexes. Caches are left alone.
+// Compact merges the files of every shard to one, frees series that nothing names
+// and writes the checkpoints of all indexes. Caches are left alone.
 func (s *Store) Compact(ctx context.Context) error {
 	s.mu.RLock()
 	closed := s.closed
@@ -130,8 +131,10 @@ func (s *Store) Compact(ctx context.Context) error {
 				errs = append(errs, err)
 			}
 		}
-		if err := db.index.Checkpoint(); err != nil && !errors.Is(err, index.ErrClosed) { // closed: dropped meanwhile
-			errs = append(errs, err)
+		for _, err := range []error{db.freeSeries(), db.index.Checkpoint()} {
+			if err != nil && !errors.Is(err, index.ErrClosed) { // closed: dropped meanwhile
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -20,6 +20,11 @@ type database struct {
 	id    uint32
 	dir   string
 	index *index.Index
+	gate  gate // entered by who uses ids that he has looked up
+
+	freeMu    sync.Mutex // serialises freeSeries, guards the fields below
+	condemned bool       // series wait for those who may still use them
+	turned    bool       // the gate has turned since
 
 	pinMu      sync.Mutex // guards the fields below
 	seriesPin  uint64     // oldest frame of series that are not durable in the index; 0 for none

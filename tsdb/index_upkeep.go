@@ -3,6 +3,8 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+
+	"github.com/timberlinedb/timberline/index"
 )
 
 // closeCheckpointSeries is the number of series without a checkpoint that are
@@ -25,13 +27,18 @@ func (s *Store) checkpointClosing() error {
 	return errors.Join(errs...)
 }
 
+// indexMemory returns the bytes that an index holds, without what is mapped from
+// files.
+func indexMemory(m index.Metrics) int64 {
+	return m.DeltaBytes + m.FingerprintBytes + m.PresenceBytes
+}
+
 // chargeIndexes brings the account of the indexes up to the memory that they
 // hold. What is mapped from files does not count: it goes when memory is short.
 func (s *Store) chargeIndexes() {
 	held := int64(0)
 	for _, db := range s.list() {
-		m := db.index.Metrics()
-		held += m.DeltaBytes + m.FingerprintBytes + m.PresenceBytes
+		held += indexMemory(db.index.Metrics())
 	}
 	s.indexMu.Lock()
 	defer s.indexMu.Unlock()

@@ -14,9 +14,13 @@ type Metrics struct {
 	Databases, Shards, Files int
 	FileBytes                int64
 	Series                   int64
-	Tombstones               int // deletes that files do not reflect yet
-	LostFiles                int // files that the manifests name and that cannot be read
-	FailedShards             int // shards that cannot be opened because of damage
+	SeriesFreed              int64 // that nothing named any more
+	IndexCheckpoints         int64 // bytes, mapped
+	SeriesLogs               int64 // bytes
+	IndexMemory              int64 // bytes, without what is mapped from files
+	Tombstones               int   // deletes that files do not reflect yet
+	LostFiles                int   // files that the manifests name and that cannot be read
+	FailedShards             int   // shards that cannot be opened because of damage
 
 	CacheBytes, CacheLimit int64
 	CacheRows              int64
@@ -65,6 +69,7 @@ type counters struct {
 	rowsOverwritten                                        atomic.Int64
 	compactions, compactionFails, compactedBytes           atomic.Int64
 	deletes, quarantined, corruptions, orphans             atomic.Int64
+	seriesFreed                                            atomic.Int64
 	released                                               atomic.Uint64
 	lastDropped, lastFlushError, lastCompactionError       atomic.Pointer[string]
 	lastCorruption                                         atomic.Pointer[string]
@@ -91,14 +96,18 @@ func (s *Store) Metrics() Metrics {
 		Compactions: c.compactions.Load(), CompactionFails: c.compactionFails.Load(), CompactedBytes: c.compactedBytes.Load(),
 		LastCompactionError: textOf(&c.lastCompactionError), Deletes: c.deletes.Load(),
 		QuarantinedFiles: c.quarantined.Load(), CorruptionsFound: c.corruptions.Load(), LastCorruption: textOf(&c.lastCorruption),
-		OrphansRemoved: c.orphans.Load(), LogReleased: c.released.Load(),
+		OrphansRemoved: c.orphans.Load(), SeriesFreed: c.seriesFreed.Load(), LogReleased: c.released.Load(),
 		DurableLSN: s.log.DurableLSN(), AppendedLSN: s.log.LastLSN(),
 		Log: s.log.Metrics(), Replay: s.replayed, Memory: s.opt.Budget.Usage(),
 	}
 	now := s.clock.Now()
 	for _, db := range s.list() {
 		m.Databases++
-		m.Series += int64(db.index.SeriesCount())
+		x := db.index.Metrics()
+		m.Series += int64(x.Series)
+		m.IndexCheckpoints += x.CheckpointBytes
+		m.SeriesLogs += x.SeriesLogBytes
+		m.IndexMemory += indexMemory(x)
 		m.FailedShards += db.failedCount()
 		for _, sh := range db.list() {
 			sh.addMetrics(&m, now)

@@ -30,7 +30,7 @@ func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.Ti
 	if err := d.failures(shards, r); err != nil {
 		return nil, err
 	}
-	v := &view{db: d, span: r, durable: s.readable()}
+	v := &view{db: d, span: r, durable: s.readable(), epoch: d.gate.enter()}
 	for _, id := range shards {
 		sh := d.shard(id)
 		if sh == nil || !sh.spec.Range.Overlaps(r) || slices.Contains(v.ids, id) {
@@ -70,6 +70,7 @@ type view struct {
 	shards  []*shardView
 	ids     []uint64
 	present *roaring.Bitmap // series that have rows in the shards
+	epoch   uint32          // of the database's gate
 
 	closeOnce sync.Once
 }
@@ -227,6 +228,7 @@ func (v *view) Close() error {
 				err = fmt.Errorf("close view: %w", e)
 			}
 		}
+		v.db.gate.leave(v.epoch)
 	})
 	return err
 }

@@ -22,7 +22,8 @@ type WriteResult struct {
 // seen by readers, when Commit of the LSN in the result has returned. Rows whose
 // field types contradict those of the shard are left out and counted.
 //
-// The batch is changed: series are filled in.
+// The batch is changed: series are filled in. Who has filled in some himself
+// holds the series (see HoldSeries).
 func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Batch) (WriteResult, error) {
 	d, sh, err := s.find(db, shard)
 	if err != nil {
@@ -31,6 +32,7 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 	if err := s.admit(ctx); err != nil {
 		return WriteResult{}, err
 	}
+	defer d.gate.leave(d.gate.enter())
 	if err := d.resolve(b); err != nil {
 		return WriteResult{}, err
 	}
