@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/timberlinedb/timberline/internal/fingerprint"
 	"github.com/timberlinedb/timberline/model"
 )
 
@@ -138,6 +139,36 @@ func BenchmarkParser(b *testing.B) {
 }
 
 func BenchmarkPlain(b *testing.B) { benchmarkBodies(b, ParsePlain) }
+
+// BenchmarkFloor tells what the parts of a TSBS line cost at least, to compare
+// BenchmarkParser/TSBS with: looking for newlines; looking for the end of the
+// key too and hashing it; comparing the key with one that is expected.
+func BenchmarkFloor(b *testing.B) {
+	body := tsbsBody(4000, 5)
+	lines := bytes.Count(body, []byte{'\n'})
+	for _, bench := range []struct {
+		name string
+		line func(line []byte)
+	}{
+		{"Newlines", func([]byte) {}},
+		{"KeyHash", func(line []byte) { fingerprint.Of(line[:bytes.IndexByte(line, ' ')]) }},
+		{"KeyCompare", func(line []byte) { floorEqual = bytes.Equal(line[:170], body[:170]) }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				for rest := body; len(rest) > 0; {
+					n := bytes.IndexByte(rest, '\n')
+					bench.line(rest[:n])
+					rest = rest[n+1:]
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*lines), "ns/line")
+		})
+	}
+}
+
+var floorEqual bool
 
 // TestAllocations: a warmed-up parser does not allocate on lines that look
 // like earlier ones.

@@ -5,12 +5,15 @@
 //	                     ├─fields─▶ values at the end of the table's columns
 //	                     └─time───▶ Table.Times
 //
-// Parser is the fast way: it expects each line to look like the one before it
-// of the same measurement, hashes the key instead of tokenising it when the
-// spelling is known, and decodes values straight into columns. A line that
-// surprises it (a new measurement, a new field, anything that may be an error)
-// is undone and read again by the plain grammar in point.go, which also knows
-// the reason when a line is refused. ParsePlain reads every line by the plain
+// Parser is the fast way, in three steps. It remembers, from earlier bodies too,
+// which spelling of a key came after which and what the fields of its line were;
+// a line that is as expected is compared rather than taken apart (memory.go,
+// shape.go, shaped_line.go). A line that is not, but whose measurement and fields
+// came before in the body, has its key hashed instead of tokenised when the
+// spelling is known, and its values decoded straight into columns (fast_line.go).
+// A line that surprises that, too (a new measurement, a new field, anything that
+// may be an error), is undone and read again by the plain grammar in point.go,
+// which also knows the reason when a line is refused. ParsePlain reads every line by the plain
 // grammar; the two agree on every body.
 //
 // Nouns: a raw key is the measurement and tags as the sender spelled them, up

@@ -57,11 +57,30 @@ func (p *Parser) fastLine(start int) (next int, ok bool) {
 		p.batch.Arena = p.batch.Arena[:arena]
 		return 0, false
 	}
+	if fields <= maxShapeFields {
+		p.memory.learn(key, id != 0, p.fieldsOf(ts, fields))
+	}
 	ts.endRow(timestamp, p.line, id, fp, canonical)
 	p.current = ts
 	p.batch.Lines++
 	p.line += 1 + newlines
 	return next, true
+}
+
+// maxShapeFields is how many fields a line may have to be remembered.
+const maxShapeFields = 512
+
+// fieldsOf returns keys and types of the fields of a line that fastFields has
+// read. The slice is used again.
+func (p *Parser) fieldsOf(ts *tableState, count int) []pointField {
+	fields := p.pt.fields[:0]
+	for at := &ts.first; count > 0; count-- {
+		c := &ts.columns[at.next]
+		fields = append(fields, pointField{key: c.key(), typ: c.typ})
+		at = &c.after
+	}
+	p.pt.fields = fields
+	return fields
 }
 
 // fastKey returns the raw key at body[start:]. A short one may hold a newline;

@@ -166,10 +166,15 @@ func eightDigits(word uint64) (number uint64, n int) {
 	// out of a byte only disturb those after the first that is no digit.
 	other := (word + 0x7676767676767676 | word) & 0x8080808080808080
 	n = bits.TrailingZeros64(other) / 8
-	word <<= uint(64-8*n) & 63 // digits in the high bytes, zeros below
+	return joinDigits(word << (uint(64-8*n) & 63)), n
+}
+
+// joinDigits returns the number that eight digits make, each from 0 to 9 and the
+// first one in the lowest byte. Zeros in front make a shorter number.
+func joinDigits(word uint64) uint64 {
 	word = (word * (1 + 10<<8) >> 8) & 0x00FF00FF00FF00FF
 	word = (word * (1 + 100<<16) >> 16) & 0x0000FFFF0000FFFF
-	return word * (1 + 10000<<32) >> 32, n
+	return word * (1 + 10000<<32) >> 32
 }
 
 // readBoolean reads one of the ten spellings of a boolean.

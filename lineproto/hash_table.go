@@ -28,8 +28,14 @@ type place struct {
 var hashSeed = maphash.MakeSeed()
 
 // hashBytes hashes a name inside the table with the given index.
-func hashBytes(table int, name []byte) uint64 {
-	h := maphash.Bytes(hashSeed, name) ^ uint64(table)*0x9E3779B97F4A7C15
+func hashBytes(table int, name []byte) uint64 { return hashIn(table, hashName(name)) }
+
+// hashName hashes a name.
+func hashName(name []byte) uint64 { return maphash.Bytes(hashSeed, name) }
+
+// hashIn makes the hash of a name that of the name inside a table.
+func hashIn(table int, h uint64) uint64 {
+	h ^= uint64(table) * 0x9E3779B97F4A7C15
 	return h ^ h>>32
 }
 

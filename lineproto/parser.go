@@ -80,6 +80,12 @@ type Parser struct {
 
 	pt   point
 	tags model.Tags
+
+	memory memory   // of lines of this body and of earlier ones
+	number uint64   // of the body, never 0 in use
+	last   lastTime // of this body
+	row    []uint64 // values of the line being read, by field of its shape
+	places []int    // where its fields begin in the body
 }
 
 // spelling is one way to write a measurement.
@@ -110,6 +116,10 @@ func (p *Parser) Parse(dst *model.Batch, body []byte, opt Options) {
 			start = skipBlanks(body, start)
 		}
 		if start < len(body) && body[start] > '\r' && body[start] != '#' {
+			if next, ok := p.shapedLine(start); ok {
+				pos = next
+				continue
+			}
 			if next, ok := p.fastLine(start); ok {
 				pos = next
 				continue
@@ -127,6 +137,8 @@ func (p *Parser) begin(dst *model.Batch, body []byte, opt Options) {
 	p.now, p.nowErr = opt.now()
 	p.minTime, p.maxTime = model.MinTime/int64(opt.Precision), model.MaxTime/int64(opt.Precision)
 	p.line, p.nextSpace = 1, -1
+	p.number, p.last = p.number+1, lastTime{}
+	p.memory.begin()
 	for _, h := range p.hashTables() {
 		h.reset()
 	}
@@ -178,6 +190,9 @@ func (p *Parser) addLine(text []byte) (err error) {
 	ts.addFields(p, pt.fields)
 	ts.endRow(pt.timestamp, p.line, id, fp, canonical)
 	p.current = ts
+	if len(pt.key) <= maxFastKey && len(pt.fields) <= maxShapeFields {
+		p.memory.learn(pt.key, id != 0, pt.fields)
+	}
 	return nil
 }
 
@@ -210,23 +225,28 @@ func (p *Parser) addNewKey(fp model.Fingerprint, measurement []byte, tags model.
 	return canonical
 }
 
-// tableOf returns the table of a point, which it makes if needed, and learns
-// the spelling of the measurement.
+// tableOf returns the table of a point, which it makes if needed.
 func (p *Parser) tableOf(pt *point) *tableState {
 	raw, _, _ := cutMeasurement(pt.key) // the key is valid
+	return p.tableNamed(raw, pt.measurement)
+}
+
+// tableNamed returns the table of a measurement that is spelled raw, which it
+// makes if needed, and learns the spelling.
+func (p *Parser) tableNamed(raw, measurement []byte) *tableState {
 	if ts := p.findTable(raw); ts != nil {
 		return ts
 	}
-	hash := hashBytes(0, pt.measurement)
+	hash := hashBytes(0, measurement)
 	var ts *tableState
 	for at := p.byName.find(hash); at.found; at = p.byName.again(at) {
-		if s := p.spellings[at.value]; bytes.Equal(s.table.table.Measurement, pt.measurement) {
+		if s := p.spellings[at.value]; bytes.Equal(s.table.table.Measurement, measurement) {
 			ts = s.table
 			break
 		}
 	}
 	if ts == nil {
-		ts = p.addTable(pt.measurement)
+		ts = p.addTable(measurement)
 		p.byName.add(hash, uint64(len(p.spellings)))
 	}
 	p.bySpelling.add(hashBytes(0, raw), uint64(len(p.spellings)))
@@ -294,5 +314,8 @@ func (p *Parser) finish() {
 	p.tables = p.tables[:0]
 	clear(p.tags[:cap(p.tags)])
 	p.pt.forget()
+	for i := range p.memory.shapes {
+		p.memory.shapes[i].table = nil
+	}
 	p.batch, p.body, p.current, p.opt = nil, nil, nil, Options{}
 }

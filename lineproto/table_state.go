@@ -89,7 +89,12 @@ func (ts *tableState) find(p *Parser, raw []byte, typ model.FieldType) int32 {
 
 // named returns the first column of a raw field key, or -1.
 func (ts *tableState) named(p *Parser, raw []byte) int32 {
-	for at := p.byField.find(hashBytes(ts.index, raw)); at.found; at = p.byField.again(at) {
+	return ts.namedHash(p, raw, hashName(raw))
+}
+
+// namedHash does what named does for a key whose hashName is known.
+func (ts *tableState) namedHash(p *Parser, raw []byte, hash uint64) int32 {
+	for at := p.byField.find(hashIn(ts.index, hash)); at.found; at = p.byField.again(at) {
 		k := int32(at.value)
 		if int(at.value>>32) == ts.index && bytes.Equal(ts.columns[k].key(), raw) {
 			return k
@@ -110,6 +115,11 @@ func (ts *tableState) ofType(k int32, typ model.FieldType) int32 {
 // addColumn adds a column for a raw field key, which an equal sign follows in
 // memory, and a type that are new to the table.
 func (ts *tableState) addColumn(p *Parser, raw []byte, typ model.FieldType) int32 {
+	return ts.addColumnHash(p, raw, hashName(raw), typ)
+}
+
+// addColumnHash does what addColumn does for a key whose hashName is known.
+func (ts *tableState) addColumnHash(p *Parser, raw []byte, hash uint64, typ model.FieldType) int32 {
 	var name []byte
 	name, p.batch.Arena = unescapeKey(raw, p.batch.Arena)
 	k := int32(ts.table.AddColumn(name, typ))
@@ -124,11 +134,11 @@ func (ts *tableState) addColumn(p *Parser, raw []byte, typ model.FieldType) int3
 		sameName: -1, typ: typ, rows: c.rows[:0],
 	}
 	c.head, c.tail, c.mask = nameWords(c.raw)
-	if first := ts.named(p, raw); first >= 0 {
+	if first := ts.namedHash(p, raw, hash); first >= 0 {
 		c.shared, ts.columns[first].shared = true, true
 		c.sameName, ts.columns[first].sameName = ts.columns[first].sameName, k
 	} else {
-		p.byField.add(hashBytes(ts.index, raw), uint64(ts.index)<<32|uint64(k))
+		p.byField.add(hashIn(ts.index, hash), uint64(ts.index)<<32|uint64(k))
 	}
 	return k
 }
