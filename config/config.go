@@ -12,6 +12,7 @@ type Config struct {
 	Subscriber        Subscriber
 
 	HTTP    HTTP
+	Audit   Audit
 	Logging Logging
 
 	// Sections that may stand several times.
@@ -107,6 +108,14 @@ type HTTP struct {
 	BodyIdleTimeout      time.Duration
 	ResponseIdleTimeout  time.Duration
 	ShutdownTimeout      time.Duration
+}
+
+// Audit is the section of the trail of what matters for security.
+type Audit struct {
+	Enabled  bool
+	Path     string // empty: the log
+	MaxSize  Size
+	MaxFiles int
 }
 
 // Logging is the section of the server's log.

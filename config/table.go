@@ -37,6 +37,7 @@ var sections = []section{
 	{"continuous_queries", "The job that runs continuous queries."},
 	{"subscriber", "The sender of written points to the destinations of subscriptions."},
 	{"http", "The HTTP listener: addresses, limits, what clients are told."},
+	{"audit", "The trail of what matters for security: failed logins, what is refused, changes of users, grants, tokens and definitions, deletes."},
 	{"logging", "The server's log, on standard error."},
 }
 
@@ -235,6 +236,19 @@ var settings = []setting{
 	{section: "http", key: "shutdown-timeout", def: "10s", check: durationAtLeast(0),
 		doc:   "How long a server that ends waits for running requests.",
 		field: func(c *Config) any { return &c.HTTP.ShutdownTimeout }},
+
+	{section: "audit", key: "enabled", def: "true",
+		doc:   "Keep the trail.",
+		field: func(c *Config) any { return &c.Audit.Enabled }},
+	{section: "audit", key: "path", def: "",
+		doc:   "File that it is appended to, a JSON object a line. Without it its lines go to the log.",
+		field: func(c *Config) any { return &c.Audit.Path }},
+	{section: "audit", key: "max-size", def: "64m", check: sizeAtLeast(1 << 16),
+		doc:   "Size at which the file is renamed to the path with `.1`, the one before to `.2`, and so on.",
+		field: func(c *Config) any { return &c.Audit.MaxSize }},
+	{section: "audit", key: "max-files", def: "5", check: intAtLeast(0),
+		doc:   "Renamed files that are kept.",
+		field: func(c *Config) any { return &c.Audit.MaxFiles }},
 
 	{section: "logging", key: "level", def: "info", check: oneOf("debug", "info", "warn", "error"),
 		doc:   "The least important lines to log: `debug`, `info`, `warn` or `error`.",

@@ -225,8 +225,12 @@ func (h *Handler) userOf(r *http.Request) *catalog.User {
 
 // guard returns what serves an endpoint: its handler, behind the check of its permission.
 func (h *Handler) guard(e Endpoint) http.HandlerFunc {
+	serve := e.handle
+	if e.changes() && h.opt.Audit != nil {
+		serve = h.audited(e.handle)
+	}
 	if !h.opt.Auth.asks(e.Permission) {
-		return e.handle
+		return serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		users := h.attached().Users
@@ -239,10 +243,11 @@ func (h *Handler) guard(e Endpoint) http.HandlerFunc {
 			f = e.refuses(u, users.Snapshot(), r)
 		}
 		if f != nil {
+			h.auditRefusal(w, r, u, f)
 			h.turnAway(w, r, *f)
 			return
 		}
-		e.handle(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
+		serve(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
 	}
 }
 

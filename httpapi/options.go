@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/timberlinedb/timberline/internal/audit"
 	"github.com/timberlinedb/timberline/internal/clock"
 )
 
@@ -30,6 +31,10 @@ type Options struct {
 	// CheckOrganization refuses requests of the v2 API that name another
 	// organization than there is; otherwise the name does not matter.
 	CheckOrganization bool
+
+	// Audit is told of logins that fail, of what is refused, and of changes by
+	// the v2 API; nil: nobody is. It must not block.
+	Audit func(audit.Event)
 
 	// AccessLog writes a line to Log for every request.
 	AccessLog bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/timberlinedb/timberline/internal/audit"
 	"github.com/timberlinedb/timberline/query"
 )
 
@@ -40,6 +41,7 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.request.User = h.userOf(r)
+	q.request.Client, q.request.ID = clientAddress(r), w.Header().Get("X-Request-Id")
 	if snap := h.snapshot(); snap != nil {
 		q.request.Database, q.request.Policy = snap.Resolve(q.request.Database, q.request.Policy)
 	}
@@ -117,6 +119,9 @@ func (h *Handler) newEncoder(a *answer, kind string, q *queryForm, pretty bool) 
 
 // refuseQuery answers a query that was not run, in the form that was asked for.
 func (h *Handler) refuseQuery(w http.ResponseWriter, r *http.Request, pretty bool, f failure) {
+	if f.status == http.StatusForbidden {
+		h.audit(w, r, audit.Event{Kind: "statement", Outcome: audit.Refused, User: userName(h.userOf(r)), Error: f.text})
+	}
 	setErrorHeaders(w.Header(), f)
 	kind := answerType(r)
 	a := newAnswer(w, r, kind, h.opt.Limits.SendIdle)

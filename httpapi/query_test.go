@@ -122,6 +122,7 @@ func TestQueryParameters(t *testing.T) {
 			if w.Code != 200 {
 				t.Fatalf("got %d %s", w.Code, w.Body)
 			}
+			c.want.Client, c.want.ID = "192.0.2.1", w.Header().Get("X-Request-Id")
 			if got := h.engine.last(t); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}

@@ -113,8 +113,10 @@ func (h *Handler) serveSignin(w http.ResponseWriter, r *http.Request) {
 		h.turnAway(w, r, *unauthorized("unable to parse authentication credentials"))
 		return
 	}
+	note(r, name)
 	u, f := h.doorman.password(r, users, credentials{name: name, password: password})
 	if f != nil {
+		h.auditRefusal(w, r, nil, f)
 		h.turnAway(w, r, *f)
 		return
 	}

@@ -30,6 +30,8 @@ type TLSOptions struct {
 	RequireClient bool
 	// ReloadEvery is how often the files are looked at; 0: 10 s.
 	ReloadEvery time.Duration
+	// Told is called when replaced files are in use, or, with a new error, cannot be; nil: nobody is told.
+	Told func(error)
 	// Clock tells the time; nil: clock.System.
 	Clock clock.Clock
 	// Log receives reloads and what was wrong with them; nil: slog.Default.
@@ -160,6 +162,7 @@ func (t *TLS) watch(ctx context.Context) {
 		} else if err.Error() != failed {
 			failed = err.Error()
 			t.opt.Log.Error("new TLS files cannot be used, the old ones stay", "error", err)
+			t.told(err)
 		}
 	}
 }
@@ -181,7 +184,14 @@ func (t *TLS) Reload() error {
 	t.current.Store(s)
 	t.reloads.Add(1)
 	t.opt.Log.Info("TLS files were replaced", "certificate", t.opt.Certificate, "expires", s.expires)
+	t.told(nil)
 	return nil
+}
+
+func (t *TLS) told(err error) {
+	if t.opt.Told != nil {
+		t.opt.Told(err)
+	}
 }
 
 // TLSStatistics are the numbers of a TLS since it was made.

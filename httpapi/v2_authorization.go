@@ -110,6 +110,7 @@ func (h *Handler) serveCreateAuthorization(w http.ResponseWriter, r *http.Reques
 	var out authorizationJSON
 	if f == nil {
 		out, f = req.create(c, h.ownerOf(r), h.opt.Clock.Now())
+		note(r, out.ID, out.Description)
 	}
 	answerOr(w, f, http.StatusCreated, out)
 }
@@ -191,6 +192,9 @@ func (h *Handler) serveUpdateAuthorization(w http.ResponseWriter, r *http.Reques
 	var off *bool
 	if f == nil {
 		off, f = req.inactive()
+	}
+	if off != nil {
+		note(r, *req.Status)
 	}
 	if f == nil {
 		changed, err := c.UpdateToken(t.ID, catalog.TokenUpdate{Description: req.Description, Inactive: off}, h.opt.Clock.Now())

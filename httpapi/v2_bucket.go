@@ -274,6 +274,7 @@ func (h *Handler) serveCreateBucket(w http.ResponseWriter, r *http.Request) {
 	}
 	var made bucketJSON
 	if f == nil {
+		note(r, *req.Name)
 		made, f = createBucket(c, &req)
 	}
 	answerOr(w, f, http.StatusCreated, made)
@@ -363,6 +364,9 @@ func (h *Handler) serveDeleteBucket(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
+	if d, p := bucketByID(c.Snapshot(), r.PathValue("id")); p != nil {
+		note(r, bucketName(d, p))
+	}
 	answerOr(w, h.deleteBucket(r.Context(), c, r.PathValue("id")), http.StatusNoContent, nil)
 }
 
@@ -393,6 +397,7 @@ func (h *Handler) serveDelete(w http.ResponseWriter, r *http.Request) {
 	q := urlParameters(r)
 	var req deleteRequest
 	f := h.decodeJSON(w, r, &req)
+	note(r, q.Get("bucket")+q.Get("bucketID"), req.Start, req.Stop, req.Predicate)
 	if f == nil {
 		f = h.wrongOrganization(q)
 	}

@@ -120,6 +120,7 @@ func (h *Handler) serveCreateMapping(w http.ResponseWriter, r *http.Request) {
 	}
 	var out mappingJSON
 	if f == nil {
+		note(r, req.Database, req.BucketID)
 		out, f = req.create(c)
 	}
 	answerOr(w, f, http.StatusCreated, out)

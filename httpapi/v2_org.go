@@ -68,6 +68,7 @@ func (h *Handler) serveUpdateOrg(w http.ResponseWriter, r *http.Request) {
 	}
 	f := h.decodeJSON(w, r, &req)
 	if f == nil && req.Name != nil {
+		note(r, *req.Name)
 		if err := c.RenameOrganization(*req.Name); err != nil {
 			f = catalogFailure(err)
 		}

@@ -39,6 +39,7 @@ func (h *Handler) serveSetup(w http.ResponseWriter, r *http.Request) {
 	}
 	var req setupRequest
 	f := h.decodeJSON(w, r, &req)
+	note(r, req.Username, req.Org, req.Bucket)
 	if f == nil {
 		f = req.check()
 	}

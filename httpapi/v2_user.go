@@ -85,6 +85,7 @@ func (h *Handler) setPassword(w http.ResponseWriter, r *http.Request, name strin
 	if c == nil {
 		return
 	}
+	note(r, name)
 	var req struct {
 		Password string `json:"password"`
 	}
@@ -126,6 +127,7 @@ func (h *Handler) serveCreateUser(w http.ResponseWriter, r *http.Request) {
 		Name string `json:"name"`
 	}
 	f := h.decodeJSON(w, r, &req)
+	note(r, req.Name)
 	if f == nil && c.Snapshot().User(req.Name) != nil {
 		f = conflict("user with name " + req.Name + " already exists")
 	}
@@ -163,6 +165,7 @@ func (h *Handler) serveDeleteUser(w http.ResponseWriter, r *http.Request) {
 	if u == nil {
 		return
 	}
+	note(r, u.Name)
 	var f *failure
 	if err := c.DropUser(u.Name); err != nil {
 		f = catalogFailure(err)

@@ -47,6 +47,9 @@ type Request struct {
 	// not known, as long as no administrator is.
 	User *catalog.User
 
+	// Client and ID are the address that the request came from and its id, for those who are told of it.
+	Client, ID string
+
 	// ReadOnly says that the request came by a method that should change nothing. Statements that do are run, with a
 	// warning in their result.
 	ReadOnly bool
@@ -121,6 +124,7 @@ func (e *Engine) RunParsed(ctx context.Context, q *influxql.Query, req Request, 
 		}
 		err := run.execute(stmt)
 		run.close()
+		e.audit(stmt, &req, err)
 		if run.emitErr != nil {
 			return run.emitErr
 		}

@@ -36,6 +36,9 @@ type Options struct {
 	// Log takes the slow queries. Nil logs nothing.
 	Log *slog.Logger
 
+	// Audit is told of every statement that changes something, when it has run. Nil is told nothing.
+	Audit func(AuditEvent)
+
 	// Extension runs the statements that are not about data, policies and shards: users, continuous queries,
 	// subscriptions, statistics. Nil answers them with an error.
 	Extension Extension

@@ -32,6 +32,14 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 			collectListeners(c, l.Metrics())
 		}
 	}))
+	if s.trail != nil {
+		m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
+			a := s.trail.Metrics()
+			c.Counter("audit_events_total", "Audit events that were written.", float64(a.Events))
+			c.Counter("audit_suppressed_total", "Audit events of failures that were too many to write.", float64(a.Suppressed))
+			c.Counter("audit_lost_total", "Audit events that could not be written.", float64(a.Lost))
+		}))
+	}
 	if s.tls != nil {
 		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTLS(c, s.tls.Statistics()) }))
 	}

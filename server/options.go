@@ -61,7 +61,7 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 }
 
 // newTLS returns what connections are encrypted with, nil for nothing.
-func newTLS(cfg config.HTTP, files vfs.FS, clk clock.Clock, log *slog.Logger) (*httpapi.TLS, error) {
+func newTLS(cfg config.HTTP, files vfs.FS, clk clock.Clock, log *slog.Logger, told func(error)) (*httpapi.TLS, error) {
 	if !cfg.HTTPSEnabled {
 		return nil, nil
 	}
@@ -72,7 +72,7 @@ func newTLS(cfg config.HTTP, files vfs.FS, clk clock.Clock, log *slog.Logger) (*
 	return httpapi.NewTLS(httpapi.TLSOptions{
 		FS: files, Certificate: cfg.HTTPSCertificate, PrivateKey: cfg.HTTPSPrivateKey, MinVersion: version,
 		ClientCA: cfg.HTTPSClientCA, RequireClient: cfg.HTTPSClientAuth == "require",
-		ReloadEvery: cfg.HTTPSReloadInterval, Clock: clk, Log: log,
+		ReloadEvery: cfg.HTTPSReloadInterval, Clock: clk, Log: log, Told: told,
 	})
 }
 

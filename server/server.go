@@ -13,6 +13,7 @@ import (
 	"github.com/timberlinedb/timberline/config"
 	"github.com/timberlinedb/timberline/httpapi"
 	"github.com/timberlinedb/timberline/ingest"
+	"github.com/timberlinedb/timberline/internal/audit"
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
@@ -33,6 +34,7 @@ type Server struct {
 	handler *httpapi.Handler
 	http    *httpapi.Server
 	tls     *httpapi.TLS // nil: connections are plain
+	trail   *audit.Trail // nil: nothing is kept
 	store   *tsdb.Store
 	engine  *query.Engine
 	writer  *ingest.Writer
@@ -73,11 +75,18 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, 
 	}
 	memory := budget.New(memoryLimit(cfg.Data.MemoryLimit))
 	s.govern(memory)
-	if s.handler, err = httpapi.New(httpOptions(cfg, log, memory.Account("requests", 0))); err != nil {
+	if s.trail, err = openTrail(cfg.Audit, s.fs, s.clock, log); err != nil {
+		return nil, err
+	}
+	requests := httpOptions(cfg, log, memory.Account("requests", 0))
+	if s.trail != nil {
+		requests.Audit = s.trail.Record
+	}
+	if s.handler, err = httpapi.New(requests); err != nil {
 		return nil, err
 	}
 	listen := listenOptions(cfg, log)
-	if listen.TLS, err = newTLS(cfg.HTTP, s.fs, s.clock, log); err != nil {
+	if listen.TLS, err = newTLS(cfg.HTTP, s.fs, s.clock, log, s.recordTLS); err != nil {
 		return nil, err
 	}
 	s.tls = listen.TLS
@@ -127,6 +136,9 @@ func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) 
 	s.storage = &storage{catalog: s.catalog, store: s.store, writer: s.writer}
 	queries := queryOptions(s.cfg, s.log, opt.Budget)
 	queries.Clock = s.clock
+	if s.trail != nil {
+		queries.Audit = s.recordStatement
+	}
 	queries.Extension = &introspection{monitor: s.monitor, store: s.store, cfg: s.cfg, clock: s.clock}
 	s.engine = query.New(s.catalog, s.storage, queries)
 	return nil
@@ -235,6 +247,9 @@ func (s *Server) close(ctx context.Context) error {
 	if s.rest != nil {
 		s.rest()
 		s.governed.Wait()
+	}
+	if err := s.trail.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("close audit file: %w", err))
 	}
 	return errors.Join(errs...)
 }
