@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,6 +32,17 @@ func gauges(high, step float64, names ...string) []field {
 	var fields []field
 	for _, name := range names {
 		fields = append(fields, field{name: name, kind: walkInteger, low: 0, high: high, step: step})
+	}
+	return fields
+}
+
+// inUnits returns fields whose values are multiples of unit; only names, or all
+// when none are given.
+func inUnits(unit float64, fields []field, names ...string) []field {
+	for i := range fields {
+		if len(names) == 0 || slices.Contains(names, fields[i].name) {
+			fields[i].unit = unit
+		}
 	}
 	return fields
 }

@@ -156,6 +156,9 @@ func (g *Generator) nextValues(values []float64, p *plan) {
 		case fixed:
 			values[i] = state[i]
 		}
+		if f.unit != 0 {
+			values[i] = math.Floor(values[i]/f.unit) * f.unit
+		}
 	}
 	for _, i := range p.derived {
 		f := &p.fields[i]

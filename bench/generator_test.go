@@ -37,7 +37,7 @@ func TestBytesAreKept(t *testing.T) {
 	for name, want := range map[string]string{
 		"cpu":      "f3f237f7aa2867f9",
 		"devops":   "931d2f8b2262788d",
-		"telegraf": "1a7e703fad5cff7b",
+		"telegraf": "8ccab33a14467a3f",
 		"sensor":   "fdc2a8299664bc4b",
 	} {
 		text, _, _ := all(t, Spec{Workload: name, Hosts: 7, Rows: 1000, Seed: 1}, 1000)

@@ -31,6 +31,9 @@ type field struct {
 	// step is the standard deviation of a walk's step and the mean growth of a
 	// counter per timestamp.
 	step float64
+	// unit, when it is not zero, is what values are cut down to multiples of, as
+	// kernels count in pages, sectors and kilobytes.
+	unit float64
 	// of and by are the positions of earlier fields of the line.
 	of, by int
 }

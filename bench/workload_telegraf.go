@@ -27,9 +27,10 @@ func telegrafWorkload() *workload {
 		w.lines = append(w.lines, line{measurement: "disk", lead: ",device=" + d[0] + ",fstype=" + d[1], tail: ",mode=rw,path=" + d[2], fields: telegrafDisk()})
 	}
 	for _, name := range []string{"sda", "sdb"} {
-		w.lines = append(w.lines, line{measurement: "diskio", tail: ",name=" + name, fields: append(
-			counters(40, "io_time", "iops_in_progress/100", "merged_reads/10", "merged_writes", "read_bytes*4096", "read_time", "reads", "weighted_io_time", "write_bytes*8192", "write_time*2"),
-			counters(60, "writes")...)})
+		w.lines = append(w.lines, line{measurement: "diskio", tail: ",name=" + name, fields: inUnits(512, append(
+			counters(40, "io_time", "merged_reads/10", "merged_writes", "read_bytes*4096", "read_time", "reads", "weighted_io_time", "write_bytes*8192", "write_time*2"),
+			field{name: "iops_in_progress", kind: walkInteger, low: 0, high: 30, step: 2}, field{name: "writes", kind: counter, high: 6e5, step: 60}),
+			"read_bytes", "write_bytes")})
 	}
 	for _, name := range []string{"eth0", "eth1"} {
 		w.lines = append(w.lines, line{measurement: "net", tail: ",interface=" + name, fields: counters(200,
@@ -52,7 +53,7 @@ func telegrafCPU() []field {
 }
 
 func telegrafMemory() []field {
-	return []field{
+	return inUnits(1024, []field{
 		{name: "total", kind: fixed, low: 8 << 30, high: 64 << 30},
 		{name: "used", kind: walkInteger, low: 1 << 30, high: 7 << 30, step: 4 << 20},
 		{name: "available", kind: rest, of: 0, by: 1},
@@ -67,11 +68,11 @@ func telegrafMemory() []field {
 		{name: "slab", kind: walkInteger, low: 1 << 27, high: 1 << 29, step: 1 << 14},
 		{name: "swap_total", kind: fixed, low: 2 << 30, high: 2 << 30},
 		{name: "huge_pages_total", kind: fixed},
-	}
+	})
 }
 
 func telegrafDisk() []field {
-	return []field{
+	return inUnits(4096, []field{
 		{name: "total", kind: fixed, low: 100e9, high: 2e12},
 		{name: "used", kind: walkInteger, low: 10e9, high: 90e9, step: 1 << 20},
 		{name: "free", kind: rest, of: 0, by: 1},
@@ -79,7 +80,7 @@ func telegrafDisk() []field {
 		{name: "inodes_total", kind: fixed, low: 5e6, high: 5e7},
 		{name: "inodes_used", kind: walkInteger, low: 1e5, high: 4e6, step: 5},
 		{name: "inodes_free", kind: rest, of: 4, by: 5},
-	}
+	}, "total", "used")
 }
 
 // telegrafSystem are the lines of the inputs system, processes and swap.

@@ -165,15 +165,19 @@ const (
 	quietLimit = time.Minute
 )
 
-// settle waits until the server is quiet and reports whether it became so.
-func (p *process) settle() bool {
+// settle waits until the server is quiet: it hardly computes and its files keep
+// their sizes. It reports whether that came to be. Work that begins by itself
+// after some time is waited for at least so long.
+func (p *process) settle(dir string, atLeast time.Duration) bool {
 	for begin := time.Now(); time.Since(begin) < quietLimit; {
 		before, at := p.cpu(), time.Now()
+		size, sizeErr := diskUsage(dir)
 		time.Sleep(quietFor)
 		if p.gone() {
 			return false
 		}
-		if float64(p.cpu()-before) < quietShare*float64(time.Since(at)) {
+		now, err := diskUsage(dir)
+		if float64(p.cpu()-before) < quietShare*float64(time.Since(at)) && sizeErr == nil && err == nil && now == size && time.Since(begin) >= atLeast {
 			return true
 		}
 	}
@@ -184,10 +188,16 @@ func (p *process) settle() bool {
 func diskUsage(dir string) (int64, error) {
 	var total int64
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // merged away while we look
+			return nil
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

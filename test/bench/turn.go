@@ -96,7 +96,7 @@ func (t turn) measureLoad(ctx context.Context, r *result) error {
 	if err := t.tell(ctx, c, t.peer.flush); err != nil {
 		return err
 	}
-	r.Settled = p.settle()
+	r.Settled = p.settle(t.dir, 0)
 	r.SettledCPU = perValue()
 	if r.whole && t.options.questions > 0 {
 		if err := t.ask(ctx, p, c, r); err != nil {
@@ -275,9 +275,13 @@ func (t turn) measureStart(ctx context.Context, r *result) error {
 	if err := t.tell(ctx, c, t.peer.merge); err != nil {
 		return err
 	}
-	p.settle()
+	p.settle(t.dir, 0)
 	return p.stop()
 }
+
+// coldWait is how long after a cold start its work may begin: InfluxDB's
+// snapshots and full compactions follow each other with pauses of seconds.
+const coldWait = 20 * time.Second
 
 // measureDisk looks at the directory after all background work.
 func (t turn) measureDisk(ctx context.Context, r *result) error {
@@ -290,8 +294,7 @@ func (t turn) measureDisk(ctx context.Context, r *result) error {
 		if err := t.ready(ctx, p, t.probe()); err != nil {
 			return fmt.Errorf("start to settle: %w", err)
 		}
-		time.Sleep(quietFor)
-		p.settle()
+		p.settle(t.dir, coldWait)
 		if err := p.stop(); err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ var packages = []struct{ name, file string }{
 	{"python3-influxdb", "/usr/lib/python3/dist-packages/influxdb/__init__.py"},
 	{"curl", "/usr/bin/curl"},
 	{"influxdb", "/usr/bin/influxd"},
+	{"victoria-metrics", "/usr/bin/victoria-metrics"},
 }
 
 // outcome counts what became of the tests of all suites.
