@@ -30,6 +30,7 @@ func (s *pageSeed) sum(number uint32, page []byte) uint32 {
 // blockEncoder turns a rowBuffer into the bytes of a block and its index entry.
 // Both are valid until the next call.
 type blockEncoder struct {
+	codecs encoding.Choice
 	bytes  []byte
 	fields []byte
 	entry  blockEntry
@@ -53,12 +54,12 @@ func (e *blockEncoder) encode(b *rowBuffer, series model.SeriesID, multi bool) {
 	}
 	e.seed.set(e.entry.first, e.entry.span.Min, rows)
 	if multi {
-		e.bytes = encoding.AppendIntegers(e.bytes, b.series)
-		e.bytes = encoding.AppendIntegers(e.bytes, b.counts)
+		e.bytes = e.codecs.AppendIntegers(e.bytes, b.series)
+		e.bytes = e.codecs.AppendIntegers(e.bytes, b.counts)
 		e.entry.seriesLen = e.closePage(0, seriesPageNumber)
 	}
 	at := len(e.bytes)
-	e.bytes = encoding.AppendTimestamps(e.bytes, b.times)
+	e.bytes = e.codecs.AppendTimestamps(e.bytes, b.times)
 	e.entry.timeLen = e.closePage(at, timePageNumber)
 	before := uint32(0)
 	for _, c := range b.columns {
@@ -85,7 +86,7 @@ func (e *blockEncoder) encodeField(b *rowBuffer, c *bufferedColumn, before uint3
 	if c.count < b.rows() {
 		e.bytes = encoding.AppendPresence(e.bytes, c.present, b.rows())
 	}
-	e.bytes = appendValues(e.bytes, c, &f.stats)
+	e.bytes = appendValues(e.bytes, c, &f.stats, e.codecs)
 	f.pageLen = e.closePage(at, c.field)
 	// Rows of a multi-series block are in no order of time, and nobody asks for
 	// statistics over unrelated series.
@@ -100,17 +101,17 @@ func (e *blockEncoder) encodeField(b *rowBuffer, c *bufferedColumn, before uint3
 }
 
 // appendValues appends the values of a column and sums them up.
-func appendValues(dst []byte, c *bufferedColumn, s *Stats) []byte {
+func appendValues(dst []byte, c *bufferedColumn, s *Stats, codecs encoding.Choice) []byte {
 	switch c.typ {
 	case model.Float:
 		s.Floats = summaryOf(c.floats)
-		return encoding.AppendFloats(dst, c.floats)
+		return codecs.AppendFloats(dst, c.floats)
 	case model.Integer:
 		s.Integers = summaryOf(c.integers)
-		return encoding.AppendIntegers(dst, c.integers)
+		return codecs.AppendIntegers(dst, c.integers)
 	case model.Unsigned:
 		s.Unsigneds = summaryOf(c.unsigneds)
-		return encoding.AppendUnsigneds(dst, c.unsigneds)
+		return codecs.AppendUnsigneds(dst, c.unsigneds)
 	case model.Boolean:
 		for _, v := range c.booleans {
 			if v {
@@ -118,11 +119,11 @@ func appendValues(dst []byte, c *bufferedColumn, s *Stats) []byte {
 			}
 		}
 		s.FirstBool, s.LastBool = c.booleans[0], c.booleans[len(c.booleans)-1]
-		return encoding.AppendBooleans(dst, c.booleans)
+		return codecs.AppendBooleans(dst, c.booleans)
 	}
 	values := c.stringValues()
 	s.FirstBytes, s.LastBytes = values[0], values[len(values)-1]
-	return encoding.AppendStrings(dst, values)
+	return codecs.AppendStrings(dst, values)
 }
 
 // edgeBits returns the first and the last of n bits that is set; at least one is.

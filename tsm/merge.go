@@ -11,6 +11,7 @@ import (
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsm/encoding"
 )
 
 // Input is a file to merge with the deletes that apply to it.
@@ -24,6 +25,9 @@ type MergeOptions struct {
 	// BlockRows, SparseRows and CellPercent are those of WriterOptions; zero
 	// BlockRows means CompactedBlockRows.
 	BlockRows, SparseRows, CellPercent int
+
+	// Codecs are those of WriterOptions, for blocks that are not copied.
+	Codecs encoding.Choice
 
 	// Level of the output; zero means one more than the highest of the inputs.
 	Level int
@@ -97,7 +101,7 @@ func outputOptions(opt MergeOptions, inputs []Input) (WriterOptions, error) {
 		return WriterOptions{}, errors.New("no files")
 	}
 	out := WriterOptions{
-		Level: opt.Level, BlockRows: opt.BlockRows, SparseRows: opt.SparseRows, CellPercent: opt.CellPercent,
+		Level: opt.Level, BlockRows: opt.BlockRows, SparseRows: opt.SparseRows, CellPercent: opt.CellPercent, Codecs: opt.Codecs,
 		MinLSN: math.MaxUint64, AppliedDeletes: opt.AppliedDeletes,
 	}
 	if out.BlockRows == 0 {

@@ -64,7 +64,7 @@ func Create(fs vfs.FS, path string, opt WriterOptions) (*Writer, error) {
 	}
 	w := &Writer{
 		fs: fs, path: path, file: f, opt: opt, used: make([]bool, len(opt.Fields)),
-		multi: indexWriter{multi: true}, ids: roaring.New(),
+		multi: indexWriter{multi: true}, ids: roaring.New(), encoder: blockEncoder{codecs: opt.Codecs},
 		info: Info{
 			Path: path, Generation: opt.Generation, Level: opt.Level,
 			Range: noRange, MinLSN: opt.MinLSN, MaxLSN: opt.MaxLSN, AppliedDeletes: opt.AppliedDeletes,

@@ -3,6 +3,8 @@ package tsm
 import (
 	"fmt"
 	"math"
+
+	"github.com/timberlinedb/timberline/tsm/encoding"
 )
 
 // WriterOptions describe a file and how its rows are cut into blocks.
@@ -31,6 +33,10 @@ type WriterOptions struct {
 	// take at most so many percent of the bytes of its blocks. Zero means 20,
 	// negative that no series has cells.
 	CellPercent int
+
+	// Codecs says how the codecs of pages are chosen; its zero value takes the
+	// cheapest ones.
+	Codecs encoding.Choice
 }
 
 // The defaults of WriterOptions, and the rows of the blocks that compactions
@@ -64,6 +70,8 @@ func (o *WriterOptions) Validate() error {
 		return fmt.Errorf("sparse series below %d rows: want 1 to the rows of a block, %d", o.SparseRows, o.BlockRows)
 	case o.Level < 0 || o.Level > math.MaxInt32:
 		return fmt.Errorf("level %d", o.Level)
+	case o.Codecs.Codec > encoding.LastCodec:
+		return fmt.Errorf("codec %d is not known", o.Codecs.Codec)
 	case o.MinLSN > o.MaxLSN:
 		return fmt.Errorf("LSN range %d to %d is reversed", o.MinLSN, o.MaxLSN)
 	}

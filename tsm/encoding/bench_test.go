@@ -19,6 +19,17 @@ func cpuWalk(r *rand.Rand, n int) []int64 {
 	return out
 }
 
+// noisyCounter grows by about 1,000 each time.
+func noisyCounter(r *rand.Rand, n int) []int64 {
+	out := make([]int64, n)
+	level := int64(1 << 40)
+	for i := range out {
+		level += 1000 + int64(100*r.NormFloat64())
+		out[i] = level
+	}
+	return out
+}
+
 func report(b *testing.B, values, size int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(values), "ns/value")
 	b.ReportMetric(float64(size)/float64(values), "B/value")
@@ -29,12 +40,20 @@ func BenchmarkIntegers(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	shapes := integerShapes(r, benchRows)
 	shapes["tsbs cpu"] = cpuWalk(r, benchRows)
-	for _, name := range []string{"tsbs cpu", "quadratic", "random"} {
-		values := shapes[name]
-		page := AppendIntegers(nil, values)
+	shapes["noisy counter"] = noisyCounter(r, benchRows)
+	type run struct {
+		name   string
+		choice Choice
+	}
+	for _, run := range []run{{"tsbs cpu", Choice{}}, {"tsbs cpu", Choice{Codec: Packed}}, {"noisy counter", Choice{}},
+		{"noisy counter", Choice{Codec: Packed}}, {"quadratic", Choice{}}, {"random", Choice{}}} {
+		values := shapes[run.name]
+		choice := run.choice
+		page := choice.AppendIntegers(nil, values)
+		name := run.name + "/" + Codec(page[0]).String()
 		b.Run("encode/"+name, func(b *testing.B) {
 			for b.Loop() {
-				page = AppendIntegers(page[:0], values)
+				page = choice.AppendIntegers(page[:0], values)
 			}
 			report(b, benchRows, len(page))
 		})

@@ -10,8 +10,7 @@ import (
 // format: they are never changed and never used again for something else.
 type Codec uint8
 
-// The codecs. Numbers 12 to 15 are set aside for entropy coders and value
-// dictionaries.
+// The codecs. Numbers 14 and 15 are set aside for entropy coders.
 const (
 	Raw           Codec = 1  // 64-bit words
 	Constant      Codec = 2  // one value for all rows
@@ -24,7 +23,15 @@ const (
 	Bitmap        Codec = 9  // booleans: one bit each
 	Dictionary    Codec = 10 // strings: distinct values and bit-packed numbers
 	Plain         Codec = 11 // strings: lengths and bytes
+	Huffman       Codec = 12 // integers: differences of order 0 to 2 in one of the fixed Huffman codes
+
+	// ValueDictionary has the distinct integers and their numbers, packed or in a
+	// Huffman code of the page's own.
+	ValueDictionary Codec = 13
 )
+
+// LastCodec is the highest number of a codec.
+const LastCodec = ValueDictionary
 
 // String returns the name of the codec as the inspect program prints it.
 func (c Codec) String() string {
@@ -51,6 +58,10 @@ func (c Codec) String() string {
 		return "dictionary"
 	case Plain:
 		return "plain"
+	case Huffman:
+		return "huffman"
+	case ValueDictionary:
+		return "value-dictionary"
 	}
 	return fmt.Sprintf("codec-%d", uint8(c))
 }

@@ -8,11 +8,18 @@
 // cost, and writes the cheapest; the first byte says which it was. Every DecodeX
 // takes the number of values from its caller, fills the caller's slice, and
 // returns ErrMalformed, never a panic, for bytes that no encoder writes. The
-// numbers of the codecs are part of the file format (docs/formats/tsm.md).
+// numbers of the codecs are part of the file format (docs/formats/encodings.md).
 //
-// Integers of all kinds (also the mantissas of decimal floats, the lengths of
-// strings and scaled timestamps) go through one coder: differences of order 0
-// to 2, in groups of 64, each group bit-packed above its minimum.
+// Integers of all kinds (also the mantissas of decimal floats, order-preserving
+// bits of other floats, the lengths of strings and scaled timestamps) go through
+// one coder. It takes differences of order 0 to 2 and writes these residuals in
+// one of 64 fixed Huffman codes, bit-packed in groups, or their distinct values
+// and a number per row. A planner counts the residuals in a histogram and knows
+// from it what each way takes to the byte, so none is tried.
+//
+//	values ─ order ─▶ residuals ─▶ histogram ─ tables × costs ─▶ huffman ┐
+//	                      └─▶ ranges of groups ──────────────▶ packed  ├ least bytes
+//	values ─ sample ─▶ few distinct? ──────────────▶ value dictionary  ┘
 //
 // Checksums, statistics and the place of a page in a file are the business of
 // package tsm.

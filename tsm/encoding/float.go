@@ -14,46 +14,64 @@ import (
 //	                of round(value × 10^power);
 //	                exception: rows since the exception before uvarint, bits u64
 //	xor             see xor.go
-//	ordered-packed  integer page of the bits as order-preserving integers
+//	ordered-packed  integer page of the bits as order-preserving integers (the name
+//	                is from the time when that was always packed)
 
 // AppendFloats appends a page of floats to dst. Every bit pattern comes back as
 // it was, -0 and NaN payloads included.
-func AppendFloats(dst []byte, values []float64) []byte {
-	if len(values) == 0 || allSameBits(values) {
+func (c Choice) AppendFloats(dst []byte, values []float64) []byte {
+	n := len(values)
+	// Codecs of integers are for the integer page inside of a float page.
+	anyInside := c.wants(Packed, Huffman, ValueDictionary, Linear)
+	if n == 0 || !anyInside && !c.wants(Raw, Decimal, XOR, OrderedPacked) && allSameBits(values) {
 		dst = append(dst, byte(Constant))
-		if len(values) == 0 {
+		if n == 0 {
 			return binary.LittleEndian.AppendUint64(dst, 0)
 		}
 		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(values[0]))
 	}
+	if dst, ok := c.appendForced(dst, values); ok {
+		return dst
+	}
 	start := len(dst)
-	dst, ok := appendDecimal(dst, values)
+	dst, ok := appendDecimal(dst, values, c)
 	size := len(dst) - start
 	// A decimal page that saves half of the bits is taken without a look at the
 	// others: they do not beat it on data that has decimals.
-	if ok && size <= 4*len(values) {
+	if ok && (size <= 4*n || c.Codec == Decimal) {
 		return dst
 	}
 	if !ok {
 		size = math.MaxInt
 	}
-	return appendBinary(dst, start, size, values)
+	return appendBinary(dst, start, size, values, c)
+}
+
+// appendForced appends a page in the codec that was chosen beforehand, if it is one
+// that can represent all floats.
+func (c Choice) appendForced(dst []byte, values []float64) ([]byte, bool) {
+	switch c.Codec {
+	case XOR:
+		return appendXOR(dst, values), true
+	case OrderedPacked:
+		return appendOrdered(dst, values, Choice{}), true
+	case Raw:
+		return appendRawFloats(dst, values), true
+	}
+	return dst, false
 }
 
 // appendBinary replaces the decimal page of size bytes at dst[start:] when one
 // of the codecs for arbitrary bits is smaller.
-func appendBinary(dst []byte, start, size int, values []float64) []byte {
+func appendBinary(dst []byte, start, size int, values []float64, c Choice) []byte {
+	at := len(dst)
+	dst = appendOrdered(dst, values, c)
+	orderedSize := len(dst) - at
 	rawSize := 1 + 8*len(values)
 	xorSize := 1 + (xorBits(values)+7)/8
-	p := borrow(len(values))
-	defer scratch.Put(p)
-	ordered := *p
-	for i, v := range values {
-		ordered[i] = orderedInteger(v)
+	if c.wants(Packed, Huffman, ValueDictionary, Linear) {
+		rawSize, xorSize = math.MaxInt, math.MaxInt
 	}
-	at := len(dst)
-	dst = appendWords(append(dst, byte(OrderedPacked)), ordered)
-	orderedSize := len(dst) - at
 	switch best := min(size, rawSize, xorSize, orderedSize); best {
 	case size:
 		return dst[:at]
@@ -62,7 +80,21 @@ func appendBinary(dst []byte, start, size int, values []float64) []byte {
 	case xorSize:
 		return appendXOR(dst[:start], values)
 	}
-	dst = append(dst[:start], byte(Raw))
+	return appendRawFloats(dst[:start], values)
+}
+
+func appendOrdered(dst []byte, values []float64, c Choice) []byte {
+	p := borrow(len(values))
+	defer scratch.Put(p)
+	ordered := *p
+	for i, v := range values {
+		ordered[i] = orderedInteger(v)
+	}
+	return appendWords(append(dst, byte(OrderedPacked)), ordered, c)
+}
+
+func appendRawFloats(dst []byte, values []float64) []byte {
+	dst = append(dst, byte(Raw))
 	for _, v := range values {
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
 	}
@@ -171,7 +203,7 @@ func mantissasOf(dst []int64, values []float64, power, limit int, exceptions []i
 
 // appendDecimal appends a decimal page, or reports false and appends nothing
 // when too many values are not decimals.
-func appendDecimal(dst []byte, values []float64) ([]byte, bool) {
+func appendDecimal(dst []byte, values []float64, c Choice) ([]byte, bool) {
 	power, ok := samplePower(values)
 	if !ok {
 		return dst, false
@@ -202,7 +234,7 @@ func appendDecimal(dst []byte, values []float64) ([]byte, bool) {
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(values[i]))
 		before = i
 	}
-	return appendWords(dst, mantissas), true
+	return appendWords(dst, mantissas, c), true
 }
 
 // DecodeFloats decodes a page of n floats into the memory of dst.
@@ -242,7 +274,7 @@ func DecodeFloats(dst []float64, src []byte, n int) ([]float64, error) {
 	}
 }
 
-func decodeDecimal(dst []float64, src []byte, n int) ([]float64, error) {
+func decodeDecimal(dst []float64, src []byte, n int) (_ []float64, err error) {
 	if len(src) == 0 || src[0] > maxDecimalPower {
 		return dst[:0], malformed("power of a decimal page")
 	}
@@ -258,30 +290,25 @@ func decodeDecimal(dst []float64, src []byte, n int) ([]float64, error) {
 		}
 		rest = rest[8:]
 	}
-	s, err := openWords(rest, n)
+	p := borrow(0)
+	defer scratch.Put(p)
+	mantissas, rest, err := decodeWords(*p, rest, n)
+	if err == nil {
+		err = endOfPage(rest)
+	}
 	if err != nil {
 		return dst[:0], err
 	}
+	*p = mantissas
 	dst = grow(dst, n)
-	var g group
-	for at := 0; at < n; at += groupSize {
-		m, err := s.next(&g)
-		if err != nil {
-			return dst[:0], err
+	if divisor == 1 {
+		for i, m := range mantissas {
+			dst[i] = float64(m)
 		}
-		d := dst[at : at+m]
-		if divisor == 1 {
-			for i := range d {
-				d[i] = float64(int64(g[i&(groupSize-1)]))
-			}
-			continue
+	} else {
+		for i, m := range mantissas {
+			dst[i] = float64(m) / divisor
 		}
-		for i := range d {
-			d[i] = float64(int64(g[i&(groupSize-1)])) / divisor
-		}
-	}
-	if err := endOfPage(s.src); err != nil {
-		return dst[:0], err
 	}
 	return setExceptions(dst, exceptions, count)
 }
@@ -303,24 +330,19 @@ func setExceptions(dst []float64, list []byte, count uint64) ([]float64, error) 
 }
 
 func decodeOrdered(dst []float64, src []byte, n int) ([]float64, error) {
-	s, err := openWords(src, n)
+	p := borrow(0)
+	defer scratch.Put(p)
+	ordered, rest, err := decodeWords(*p, src, n)
+	if err == nil {
+		err = endOfPage(rest)
+	}
 	if err != nil {
 		return dst[:0], err
 	}
+	*p = ordered
 	dst = grow(dst, n)
-	var g group
-	for at := 0; at < n; at += groupSize {
-		m, err := s.next(&g)
-		if err != nil {
-			return dst[:0], err
-		}
-		d := dst[at : at+m]
-		for i := range d {
-			d[i] = floatOfOrdered(int64(g[i&(groupSize-1)]))
-		}
-	}
-	if err := endOfPage(s.src); err != nil {
-		return dst[:0], err
+	for i, o := range ordered {
+		dst[i] = floatOfOrdered(o)
 	}
 	return dst, nil
 }

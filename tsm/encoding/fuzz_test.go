@@ -14,6 +14,8 @@ func FuzzDecode(f *testing.F) {
 	for name, values := range integerShapes(r, 70) {
 		_ = name
 		f.Add(AppendIntegers(nil, values), uint16(70))
+		f.Add(Choice{Codec: Huffman}.AppendIntegers(nil, values), uint16(70))
+		f.Add(Choice{Codec: ValueDictionary}.AppendIntegers(nil, values), uint16(70))
 		f.Add(AppendTimestamps(nil, values), uint16(70))
 	}
 	for _, values := range floatShapes(r, 70) {

@@ -1,8 +1,5 @@
 package encoding
 
-// AppendIntegers appends a page of int64 values to dst.
-func AppendIntegers(dst []byte, values []int64) []byte { return appendWords(dst, values) }
-
 // DecodeIntegers decodes a page of n values into the memory of dst.
 func DecodeIntegers(dst []int64, src []byte, n int) ([]int64, error) {
 	dst, rest, err := decodeWords(dst, src, n)

@@ -68,7 +68,13 @@ func TestEveryOrderRoundTrips(t *testing.T) {
 	for _, n := range lengths {
 		for name, values := range integerShapes(r, n) {
 			for order := 0; order <= min(maxOrder, n-1); order++ {
-				got, err := DecodeIntegers(nil, appendPackedPage(nil, values, order), n)
+				p, h := new(planner), huffmanHead{order: order}
+				fill(p, values, &h)
+				page := appendPackedPage(nil, p.residuals[:n], order, h.prev, h.delta, p.ranges)
+				if want := packedPageLen(n, order, h.prev, h.delta, p.ranges); len(page) != want {
+					t.Fatalf("%s, %d values, order %d: %d bytes, planned %d", name, n, order, len(page), want)
+				}
+				got, err := DecodeIntegers(nil, page, n)
 				if err != nil || !slices.Equal(got, values) {
 					t.Fatalf("%s, %d values, order %d: %v, got %v, want %v", name, n, order, err, got, values)
 				}

@@ -31,19 +31,22 @@ const (
 )
 
 // AppendStrings appends a page of strings to dst.
-func AppendStrings(dst []byte, values [][]byte) []byte {
+func (c Choice) AppendStrings(dst []byte, values [][]byte) []byte {
 	d := dictionaries.Get().(*dictionary)
 	defer dictionaries.Put(d)
-	distinct, ok := d.build(values)
+	distinct, ok := 0, false
+	if len(values) == 0 || c.Codec != Plain {
+		distinct, ok = d.build(values, c.Codec == Dictionary)
+	}
 	switch {
-	case ok && distinct <= 1:
+	case ok && distinct <= 1 && (distinct == 0 || c.Codec != Dictionary):
 		dst = append(dst, byte(Constant))
 		if distinct == 0 {
 			return appendBytesSection(dst, nil)
 		}
 		return appendBytesSection(dst, values[0])
 	case ok:
-		return d.appendPage(dst, values)
+		return d.appendPage(dst, values, c)
 	}
 	dst = append(dst, byte(Plain))
 	p := borrow(len(values))
@@ -55,7 +58,7 @@ func AppendStrings(dst []byte, values [][]byte) []byte {
 		joined = append(joined, v...)
 	}
 	d.keep(joined)
-	return appendBytesSection(appendWords(dst, lengths), joined)
+	return appendBytesSection(appendWords(dst, lengths, c), joined)
 }
 
 func appendBytesSection(dst, b []byte) []byte {
@@ -102,14 +105,17 @@ func (d *dictionary) keep(joined []byte) {
 }
 
 // build numbers the values in order of appearance. It gives up (false) when
-// more than half of them are distinct.
-func (d *dictionary) build(values [][]byte) (distinct int, ok bool) {
+// more than half of them are distinct, if not any number will do.
+func (d *dictionary) build(values [][]byte, any bool) (distinct int, ok bool) {
 	size := 1 << bits.Len(uint(2*len(values)))
 	d.slots = grow(d.slots, size)
 	clear(d.slots)
 	d.first = d.first[:0]
 	d.number = grow(d.number, len(values))
 	limit := max(1, len(values)/2)
+	if any {
+		limit = len(values)
+	}
 	for i, v := range values {
 		if i > 0 && bytes.Equal(v, values[i-1]) {
 			d.number[i] = d.number[i-1]
@@ -131,7 +137,7 @@ func (d *dictionary) build(values [][]byte) (distinct int, ok bool) {
 	return len(d.first), true
 }
 
-func (d *dictionary) appendPage(dst []byte, values [][]byte) []byte {
+func (d *dictionary) appendPage(dst []byte, values [][]byte, c Choice) []byte {
 	dst = append(dst, byte(Dictionary))
 	dst = binary.AppendUvarint(dst, uint64(len(d.first)))
 	p := borrow(len(d.first))
@@ -143,7 +149,7 @@ func (d *dictionary) appendPage(dst []byte, values [][]byte) []byte {
 		joined = append(joined, values[row]...)
 	}
 	d.keep(joined)
-	dst = appendBytesSection(appendWords(dst, lengths), joined)
+	dst = appendBytesSection(appendWords(dst, lengths, c), joined)
 	width := uint(bits.Len(uint(len(d.first) - 1)))
 	dst = append(dst, byte(width))
 	for at := 0; at < len(values); at += groupSize {
@@ -215,41 +221,25 @@ func cutBytesSection(arena, src []byte) (_, rest []byte, err error) {
 
 // cutStrings reads lengths and bytes of n strings from the front of src.
 func cutStrings(dst [][]byte, arena, src []byte, n int) (_ [][]byte, _, rest []byte, err error) {
-	lengths, err := openWords(src, n)
+	p := borrow(0)
+	defer scratch.Put(p)
+	lengths, rest, err := decodeWords(*p, src, n)
 	if err != nil {
 		return dst, arena, nil, err
 	}
-	// The lengths lie before the bytes that they cut up, so they are walked
-	// twice: to find the bytes and to cut.
-	var g group
-	for walk := lengths; ; {
-		m, err := walk.next(&g)
-		if err != nil {
-			return dst, arena, nil, err
-		}
-		if m < groupSize || walk.left == 0 {
-			rest = walk.src
-			break
-		}
-	}
+	*p = lengths
 	if arena, rest, err = cutBytesSection(arena, rest); err != nil {
 		return dst, arena, nil, err
 	}
 	dst = grow(dst, n)
 	at := uint64(0)
-	for i := 0; i < n; i += groupSize {
-		m, err := lengths.next(&g)
-		if err != nil {
-			return dst, arena, nil, err
+	for i, length := range lengths {
+		if uint64(length) > uint64(len(arena))-at {
+			return dst, arena, nil, malformed("string %d is %d bytes long, %d are left", i, uint64(length), uint64(len(arena))-at)
 		}
-		for k, length := range g[:m] {
-			if length > uint64(len(arena))-at {
-				return dst, arena, nil, malformed("string %d is %d bytes long, %d are left", i+k, length, uint64(len(arena))-at)
-			}
-			end := at + length
-			dst[i+k] = arena[at:end:end]
-			at = end
-		}
+		end := at + uint64(length)
+		dst[i] = arena[at:end:end]
+		at = end
 	}
 	if at != uint64(len(arena)) {
 		return dst, arena, nil, malformed("%d bytes behind the last string", uint64(len(arena))-at)

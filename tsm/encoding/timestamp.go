@@ -5,17 +5,18 @@ package encoding
 
 // AppendTimestamps appends a page of timestamps to dst. They need not be in
 // order (a block of several series restarts for each).
-func AppendTimestamps(dst []byte, times []int64) []byte {
-	if len(times) < 3 || isLinear(times, times[1]-times[0]) {
-		return appendWords(dst, times)
+func (c Choice) AppendTimestamps(dst []byte, times []int64) []byte {
+	force := c.Codec == ScaledPacked && len(times) > 0
+	if !force && (len(times) < 3 || isLinear(times, times[1]-times[0])) {
+		return appendWords(dst, times, c)
 	}
 	base := times[0]
 	for _, t := range times {
 		base = min(base, t)
 	}
 	power := commonPower(times, base)
-	if power == 0 {
-		return appendWords(dst, times)
+	if power == 0 && !force {
+		return appendWords(dst, times, c)
 	}
 	p := borrow(len(times))
 	defer scratch.Put(p)
@@ -25,7 +26,7 @@ func AppendTimestamps(dst []byte, times []int64) []byte {
 		scaled[i] = int64((uint64(t) - uint64(base)) / divisor)
 	}
 	dst = append(dst, byte(ScaledPacked), byte(power))
-	return appendWords(appendZigzag(dst, base), scaled)
+	return appendWords(appendZigzag(dst, base), scaled, c)
 }
 
 // maxTimePower is the largest power of ten that fits 64 bits.

@@ -1,8 +1,5 @@
 package encoding
 
-// AppendUnsigneds appends a page of uint64 values to dst.
-func AppendUnsigneds(dst []byte, values []uint64) []byte { return appendWords(dst, values) }
-
 // DecodeUnsigneds decodes a page of n values into the memory of dst.
 func DecodeUnsigneds(dst []uint64, src []byte, n int) ([]uint64, error) {
 	dst, rest, err := decodeWords(dst, src, n)

@@ -1,0 +1,272 @@
+package encoding
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+)
+
+const (
+	histogramBins = 256
+	// histogramLanes are counted apart, so that equal residuals in a row do not
+	// wait for each other.
+	histogramLanes = 4
+)
+
+// histogram counts the residuals of a page in bins of 2^shift from base on, and
+// keeps those beyond. From the counts follows the exact length of a page with any
+// centre that is the start of a bin.
+type histogram struct {
+	lanes [histogramLanes][histogramBins]uint32
+	bins  [histogramBins]uint32
+	far   []uint64
+	base  uint64
+	shift uint
+	limit int // bins from here on stay empty
+	// The bins from first to last are not empty, nor are all between.
+	first, last int
+	groups      []uint64
+}
+
+// tokenCosts are the bits that a token takes, with those of its escape where it
+// has no word, by table.
+var tokenCosts = sync.OnceValue(func() *[tableCount][tokenCount]uint8 {
+	var costs [tableCount][tokenCount]uint8
+	for table := range costs {
+		for i := range costs[table] {
+			bits := lengthOf(table, i)
+			if bits == 0 {
+				bits = escapeCost(table, zigzag(int64(i-maxToken)))
+			}
+			costs[table][i] = bits
+		}
+	}
+	return &costs
+})
+
+func escapeCost(table int, z uint64) uint8 {
+	return lengthOf(table, escapeToken) + escapeSizeBits + uint8(escapedBits(z))
+}
+
+// plan completes the head of a huffman page of the residuals for the least
+// length, which it returns.
+func (h *histogram) plan(head *huffmanHead, residuals []uint64, ranges []groupRange) int {
+	h.place(ranges)
+	h.count(residuals)
+	if len(h.far) > len(residuals)/8+1 {
+		page := pageRange(ranges)
+		h.base = uint64(page.lo)
+		h.shift = uint(max(0, bits.Len64(uint64(page.hi)-uint64(page.lo))-8))
+		h.count(residuals)
+	}
+	n := len(residuals)
+	best := -1
+	consider := func() {
+		table, centre, bits := h.cheapest(n)
+		with := *head
+		with.table, with.shift, with.centre = table, h.shift, centre
+		if size := with.len() + lowLen(n, h.shift) + (bits+7)/8; best < 0 || size < best {
+			*head, best = with, size
+		}
+	}
+	consider()
+	if h.last-h.first > 2*maxToken || len(h.far) > 0 {
+		h.merge()
+		consider()
+	}
+	return best
+}
+
+func pageRange(ranges []groupRange) groupRange {
+	page := ranges[0]
+	for _, r := range ranges[1:] {
+		page.lo, page.hi = min(page.lo, r.lo), max(page.hi, r.hi)
+	}
+	return page
+}
+
+// place chooses shift and base. Of 64 values of a normal distribution the range
+// is about 4.7 standard deviations; the middle one of the groups' ranges is not
+// moved by outliers. Two to four bins make a deviation.
+func (h *histogram) place(ranges []groupRange) {
+	page := pageRange(ranges)
+	width := uint64(page.hi) - uint64(page.lo)
+	h.base, h.shift, h.limit = uint64(page.lo), 0, histogramBins
+	if width <= 2*maxToken {
+		h.limit = int(width) + 1
+		return
+	}
+	h.groups = grow(h.groups, len(ranges))
+	for i, r := range ranges {
+		h.groups[i] = uint64(r.hi) - uint64(r.lo)
+	}
+	slices.Sort(h.groups)
+	deviation := h.groups[len(h.groups)/2] / 5
+	h.shift = uint(max(0, bits.Len64(deviation)-2))
+	if width>>h.shift < histogramBins {
+		return
+	}
+	for i, r := range ranges {
+		h.groups[i] = uint64(r.lo) - uint64(page.lo) + (uint64(r.hi)-uint64(r.lo))/2
+	}
+	slices.Sort(h.groups)
+	h.base = uint64(page.lo) + h.groups[len(h.groups)/2] - histogramBins/2<<h.shift
+}
+
+// count fills the bins.
+func (h *histogram) count(residuals []uint64) {
+	for i := range h.lanes {
+		clear(h.lanes[i][:h.limit])
+	}
+	h.far = h.far[:0]
+	base, shift := h.base, h.shift&63
+	for len(residuals) >= histogramLanes {
+		a, b, c, d := (residuals[0]-base)>>shift, (residuals[1]-base)>>shift, (residuals[2]-base)>>shift, (residuals[3]-base)>>shift
+		if a|b|c|d >= histogramBins {
+			h.countPlain(residuals[:histogramLanes])
+		} else {
+			h.lanes[0][a&(histogramBins-1)]++
+			h.lanes[1][b&(histogramBins-1)]++
+			h.lanes[2][c&(histogramBins-1)]++
+			h.lanes[3][d&(histogramBins-1)]++
+		}
+		residuals = residuals[histogramLanes:]
+	}
+	h.countPlain(residuals)
+	h.first, h.last = histogramBins, -1
+	for i := range h.limit {
+		n := h.lanes[0][i] + h.lanes[1][i] + h.lanes[2][i] + h.lanes[3][i]
+		h.bins[i] = n
+		if n > 0 {
+			h.first, h.last = min(h.first, i), i
+		}
+	}
+}
+
+func (h *histogram) countPlain(residuals []uint64) {
+	for _, r := range residuals {
+		if bin := (r - h.base) >> (h.shift & 63); bin < histogramBins {
+			h.lanes[0][bin]++
+		} else {
+			h.far = append(h.far, r)
+		}
+	}
+}
+
+// merge makes bins twice as wide.
+func (h *histogram) merge() {
+	first, last := h.first/2, h.last/2
+	for i := first; i <= last; i++ {
+		n := uint32(0)
+		for bin := max(2*i, h.first); bin <= min(2*i+1, h.last); bin++ {
+			n += h.bins[bin]
+		}
+		h.bins[i] = n
+	}
+	h.first, h.last = first, last
+	h.shift++
+}
+
+// cheapest returns the table and the centre with which n residuals take the fewest
+// bits, low bits not counted.
+func (h *histogram) cheapest(n int) (table int, centre int64, bits int) {
+	middle, deviation := h.spread()
+	// Symmetric tables: of each family the one of the deviation, then its
+	// neighbours in the best family.
+	table, bits = -1, 0
+	at := middle
+	consider := func(t, bin int) bool {
+		b := h.bitsWith(t, bin)
+		if table >= 0 && b >= bits {
+			return false
+		}
+		table, bits, at = t, b, bin
+		return true
+	}
+	consider(familyNormal<<4|scaleOf(&normalDeviations, deviation), middle)
+	consider(familyLaplace<<4|scaleOf(&laplaceDeviations, deviation), middle)
+	consider(familyTails<<4|scaleOf(&tailsDeviations, deviation), middle)
+	rise := h.first + maxToken
+	consider(familyFalling<<4|scaleOf(&fallingDeviations, float64(h.mean()-h.first)), rise)
+	bin := at
+	for t := table; t&15 < 15 && consider(t+1, bin); t++ {
+	}
+	for t := table; t&15 > 0 && consider(t-1, bin); t-- {
+	}
+	return table, int64(h.base + uint64(at)<<h.shift), bits
+}
+
+// spread returns the bin in which the median lies and the mean distance from it.
+func (h *histogram) spread() (middle int, deviation float64) {
+	total := 0
+	for _, n := range h.bins[h.first : h.last+1] {
+		total += int(n)
+	}
+	middle = h.first
+	for below := int(h.bins[middle]); 2*below < total; below += int(h.bins[middle]) {
+		middle++
+	}
+	sum := 0
+	for i, n := range h.bins[h.first : h.last+1] {
+		sum += int(n) * max(h.first+i-middle, middle-h.first-i)
+	}
+	return middle, float64(sum) / float64(total)
+}
+
+func (h *histogram) mean() int {
+	total, sum := 0, 0
+	for i, n := range h.bins[h.first : h.last+1] {
+		total += int(n)
+		sum += int(n) * i
+	}
+	return h.first + sum/total
+}
+
+// bitsWith returns the bits that the tokens take in a table when q is zero for
+// the residuals of a bin.
+func (h *histogram) bitsWith(table, zero int) int {
+	costs := &tokenCosts()[table]
+	bits := 0
+	lo, hi := max(h.first, zero-maxToken), min(h.last, zero+maxToken)
+	for i := lo; i <= hi; i++ {
+		bits += int(h.bins[i]) * int(costs[i-zero+maxToken])
+	}
+	for i := h.first; i < min(lo, h.last+1); i++ {
+		bits += int(h.bins[i]) * int(escapeCost(table, zigzag(int64(i-zero))))
+	}
+	for i := max(hi, h.first-1) + 1; i <= h.last; i++ {
+		bits += int(h.bins[i]) * int(escapeCost(table, zigzag(int64(i-zero))))
+	}
+	centre := h.base + uint64(zero)<<h.shift
+	for _, r := range h.far {
+		bits += int(escapeCost(table, zigzag(int64(r-centre)>>h.shift)))
+	}
+	return bits
+}
+
+// The families of tables, and the mean distances from the centre, in tokens, that
+// their members are for.
+const (
+	familyNormal = iota
+	familyLaplace
+	familyTails
+	familyFalling
+)
+
+type deviations [16]float64
+
+var (
+	normalDeviations  = deviations{0.04, 0.08, 0.17, 0.29, 0.42, 0.55, 0.70, 0.87, 1.07, 1.30, 1.58, 1.91, 2.30, 2.77, 3.33, 4.0}
+	laplaceDeviations = deviations{0.02, 0.07, 0.13, 0.22, 0.33, 0.45, 0.60, 0.77, 0.99, 1.24, 1.55, 1.92, 2.36, 2.91, 3.57, 4.38}
+	tailsDeviations   = deviations{0.30, 0.41, 0.55, 0.72, 0.93, 1.19, 1.51, 1.90, 2.39, 2.98, 3.70, 4.59, 5.67, 7.00, 8.62, 10.6}
+	fallingDeviations = deviations{0.09, 0.18, 0.33, 0.55, 0.85, 1.28, 1.85, 2.63, 3.69, 5.12, 7.04, 9.6, 13.1, 17.7, 23.9, 32.3}
+)
+
+// scaleOf returns the member whose deviation is nearest.
+func scaleOf(d *deviations, deviation float64) int {
+	k := 0
+	for k+1 < len(d) && deviation > (d[k]+d[k+1])/2 {
+		k++
+	}
+	return k
+}

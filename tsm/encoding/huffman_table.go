@@ -1,0 +1,76 @@
+package encoding
+
+import "sync"
+
+// entrySymbols is the most tokens that one look-up yields.
+const entrySymbols = 6
+
+// decodeEntry is what the next maxCodeBits bits of a stream hold: from the lowest
+// byte up the running sums of up to six whole tokens (signed), then the number of
+// tokens in four bits and of their bits in four, then the sum of all. An entry of
+// no tokens stands for an escape token.
+type decodeEntry uint64
+
+func (e decodeEntry) count() int { return int(e>>48) & 15 }
+func (e decodeEntry) bits() uint { return uint(e>>52) & 15 }
+func (e decodeEntry) sum() int64 { return int64(e) >> 56 }
+
+// tokenTable is one of the fixed Huffman codes, ready to use.
+type tokenTable struct {
+	once  sync.Once
+	words [tokenCount + 1]codeWord // none for tokens that have to be escaped
+	// wordOf is words by token + maxToken, with no words behind, so that six bits
+	// of anything are an index.
+	wordOf [64]codeWord
+	decode [1 << maxCodeBits]decodeEntry
+}
+
+// tokenTables holds no pointers; the memory of tables that nobody uses is not
+// touched.
+var tokenTables [tableCount]tokenTable
+
+// tableOf returns a table, which is built at its first use.
+func tableOf(number int) *tokenTable {
+	t := &tokenTables[number]
+	t.once.Do(func() { t.build(number) })
+	return t
+}
+
+func (t *tokenTable) build(number int) {
+	var lengths [tokenCount + 1]uint8
+	for i := range lengths {
+		lengths[i] = lengthOf(number, i)
+	}
+	words, ok := appendCodeWords(t.words[:0], lengths[:])
+	if !ok {
+		panic("encoding: the lengths of a fixed code are not those of a code")
+	}
+	copy(t.wordOf[:], words[:tokenCount])
+	var single [1 << maxCodeBits]uint8 // token that the bits begin with
+	for token, w := range words {
+		for at := w.bits(); w != 0 && at < 1<<maxCodeBits; at += 1 << w.len() {
+			single[at] = uint8(token)
+		}
+	}
+	for at := range t.decode {
+		t.decode[at] = t.entry(&single, uint(at))
+	}
+}
+
+// entry packs the tokens that maxCodeBits bits hold entirely.
+func (t *tokenTable) entry(single *[1 << maxCodeBits]uint8, at uint) decodeEntry {
+	var e decodeEntry
+	sum, count, used := 0, 0, 0
+	for count < entrySymbols {
+		token := single[at>>used&(1<<maxCodeBits-1)]
+		length := t.words[token].len()
+		next := sum + int(token) - maxToken
+		if token == escapeToken || used+length > maxCodeBits || next < -128 || next > 127 {
+			break
+		}
+		sum, used = next, used+length
+		e |= decodeEntry(uint8(sum)) << (8 * count)
+		count++
+	}
+	return e | decodeEntry(count)<<48 | decodeEntry(used)<<52 | decodeEntry(uint8(sum))<<56
+}
