@@ -108,6 +108,8 @@ type HTTP struct {
 	BodyIdleTimeout      time.Duration
 	ResponseIdleTimeout  time.Duration
 	ShutdownTimeout      time.Duration
+	OTLPDatabase         string
+	OTLPRetentionPolicy  string
 }
 
 // Audit is the section of the trail of what matters for security.

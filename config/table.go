@@ -236,6 +236,12 @@ var settings = []setting{
 	{section: "http", key: "shutdown-timeout", def: "10s", check: durationAtLeast(0),
 		doc:   "How long a server that ends waits for running requests.",
 		field: func(c *Config) any { return &c.HTTP.ShutdownTimeout }},
+	{section: "http", key: "otlp-database", def: "",
+		doc:   "Database of OpenTelemetry metrics whose request does not name one with the parameter `db`. Empty refuses them.",
+		field: func(c *Config) any { return &c.HTTP.OTLPDatabase }},
+	{section: "http", key: "otlp-retention-policy", def: "",
+		doc:   "Retention policy of such metrics. Empty is the default one of the database.",
+		field: func(c *Config) any { return &c.HTTP.OTLPRetentionPolicy }},
 
 	{section: "audit", key: "enabled", def: "true",
 		doc:   "Keep the trail.",

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/easyproto"
+	"github.com/golang/snappy"
+
 	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/internal/vfs"
@@ -300,15 +303,12 @@ func TestEveryEndpoint(t *testing.T) {
 				if e.Path == "/api/v2/query" {
 					may = "u"
 				}
-				body := "m f=1"
-				if e.Permission == Delete {
-					body = `{"start":"2020-01-01T00:00:00Z","stop":"2020-01-02T00:00:00Z","predicate":"_measurement=\"m\""}`
-				}
+				body, kind := endpointBody(e)
 				for _, c := range credentials {
 					h.doorman.throttle = newLoginThrottle(h.clock)
 					reached = false
-					w := h.ask(e.Method, endpointTarget(e)+"&"+c.query, body, "Authorization", c.header, "Cookie", sessionCookie+"=x")
-					reached = reached || w.Code == 204 || w.Code == 200 && e.Permission == Query && e.Path != "/api/v2/query"
+					w := h.ask(e.Method, endpointTarget(e)+"&"+c.query, body, "Authorization", c.header, "Cookie", sessionCookie+"=x", "Content-Type", kind)
+					reached = reached || w.Code == 204 || w.Code == 200 && (e.Permission == Query || e.Permission == Write) && e.Path != "/api/v2/query"
 					allowed := may == "*" || c.user != "" && (may == "u" || strings.Contains(" "+may+" ", " "+c.user+" "))
 					if reached != allowed {
 						t.Errorf("%s %s with %s: %d %s", e.Method, e.Path, c.name, w.Code, w.Body)
@@ -324,6 +324,32 @@ func TestEveryEndpoint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// endpointBody returns a body that such a request may have, about the measurement m.
+func endpointBody(e Endpoint) (body, contentType string) {
+	var pool easyproto.MarshalerPool
+	m := pool.Get()
+	first := m.MessageMarshaler().AppendMessage(1)
+	pack := func() string { return string(snappy.Encode(nil, m.Marshal(nil))) }
+	switch {
+	case e.Path == "/api/v1/prom/write":
+		label := first.AppendMessage(1)
+		label.AppendString(1, "__name__")
+		label.AppendString(2, "m")
+		first.AppendMessage(2).AppendDouble(1, 1)
+		return pack(), typeProtobuf
+	case e.Path == "/api/v1/prom/read":
+		matcher := first.AppendMessage(3)
+		matcher.AppendString(2, "__name__")
+		matcher.AppendString(3, "m")
+		return pack(), typeProtobuf
+	case e.Path == "/v1/metrics":
+		return `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{"timeUnixNano":"1","asDouble":1}]}}]}]}]}`, typeJSON
+	case e.Permission == Delete:
+		return `{"start":"2020-01-01T00:00:00Z","stop":"2020-01-02T00:00:00Z","predicate":"_measurement=\"m\""}`, typeJSON
+	}
+	return "m f=1", ""
 }
 
 // endpointTarget returns a request to an endpoint that has all it needs.

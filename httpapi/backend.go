@@ -6,6 +6,7 @@ import (
 
 	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/ingest"
+	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/query"
 )
 
@@ -21,11 +22,14 @@ type Backend struct {
 	Vars    Vars             // nil: /debug/vars is an empty object
 }
 
-// Writer stores line protocol.
+// Writer stores points.
 type Writer interface {
 	// Write stores the points of a body. The body belongs to the caller again
 	// when Write returns.
 	Write(ctx context.Context, req ingest.Request) error
+	// WriteBatch stores points that do not come as line protocol. It may change
+	// the batch, and does not keep it.
+	WriteBatch(ctx context.Context, req ingest.Request, b *model.Batch) error
 }
 
 // Engine runs queries.

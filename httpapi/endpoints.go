@@ -56,6 +56,9 @@ func (h *Handler) Endpoints() []Endpoint {
 	table := []Endpoint{
 		{post, "/write", Write, h.serveWrite, writeTarget},
 		{post, "/api/v2/write", Write, h.serveWriteV2, bucketTarget},
+		{post, "/api/v1/prom/write", Write, h.servePromWrite, writeTarget},
+		{post, "/api/v1/prom/read", Query, h.servePromRead, nil},
+		{post, "/v1/metrics", Write, h.serveMetricsWrite, h.metricsTarget},
 		{get, "/query", Query, h.serveQuery, nil},
 		{post, "/query", Query, h.serveQuery, nil},
 		{get, "/ping", Probe, h.servePing, nil},

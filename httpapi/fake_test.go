@@ -14,6 +14,8 @@ import (
 	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/clock"
+	"github.com/timberlinedb/timberline/lineproto"
+	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/query"
 )
 
@@ -33,6 +35,19 @@ func (f *fakeWriter) Write(ctx context.Context, req ingest.Request) error {
 	if f.do != nil {
 		return f.do(ctx, req)
 	}
+	return f.err
+}
+
+func (f *fakeWriter) WriteBatch(_ context.Context, req ingest.Request, b *model.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var text []byte
+	var w lineproto.BatchWriter
+	for _, t := range b.Tables {
+		text, _ = w.AppendTable(text, t, lineproto.Nanosecond, func(row int) []byte { return t.NewKeys[row].Key })
+	}
+	req.Body = text
+	f.requests = append(f.requests, req)
 	return f.err
 }
 
@@ -184,5 +199,7 @@ func (h *house) askReader(method, target, body string, headers ...string) *httpt
 }
 
 type discardWriter struct{}
+
+func (discardWriter) WriteBatch(context.Context, ingest.Request, *model.Batch) error { return nil }
 
 func (discardWriter) Write(context.Context, ingest.Request) error { return nil }

@@ -36,6 +36,9 @@ type Options struct {
 	// the v2 API; nil: nobody is. It must not block.
 	Audit func(audit.Event)
 
+	// OTLP says where metrics go whose request names no database.
+	OTLP OTLP
+
 	// AccessLog writes a line to Log for every request.
 	AccessLog bool
 	// Pprof serves /debug/pprof.
@@ -46,6 +49,12 @@ type Options struct {
 	Clock clock.Clock
 	// Memory is asked before bodies take memory; nil: without a limit.
 	Memory Memory
+}
+
+// OTLP is where metrics of OpenTelemetry go. With an empty database requests
+// must name one.
+type OTLP struct {
+	Database, Policy string
 }
 
 // Limits bounds what requests may take. Zero means what each field says.

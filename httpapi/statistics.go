@@ -12,6 +12,8 @@ type counters struct {
 	queries, queryDurationNs, queryBytes                             atomic.Int64
 	writes, writesActive, writeDurationNs, writeBytes                atomic.Int64
 	pointsDropped                                                    atomic.Int64
+	promWrites, promReads, otlpWrites                                atomic.Int64
+	remoteNotNumbers, remoteHistograms, remoteRefused                atomic.Int64
 	throttled, authFailures                                          atomic.Int64
 	writeLatency, queryLatency                                       histogram
 }
@@ -28,6 +30,11 @@ type Statistics struct {
 	WriteRequests, ActiveWrites, WriteDurationNs, WriteBytes int64
 	ThrottledWrites                                          int64
 	PointsDropped                                            int64 // refused by partial writes
+
+	PromWrites, PromReads, OTLPWrites int64 // requests
+	RemoteNotNumbers                  int64 // samples of those that are NaN or infinite
+	RemoteHistograms                  int64 // histograms that have no place in the schema
+	RemoteRefused                     int64 // samples that could not become points
 
 	WriteLatency, QueryLatency Histogram
 }
@@ -94,6 +101,8 @@ func (h *Handler) Statistics() Statistics {
 		QueryRequests: c.queries.Load(), QueryDurationNs: c.queryDurationNs.Load(), QueryResponseBytes: c.queryBytes.Load(),
 		WriteRequests: c.writes.Load(), ActiveWrites: c.writesActive.Load(), WriteDurationNs: c.writeDurationNs.Load(),
 		WriteBytes: c.writeBytes.Load(), ThrottledWrites: c.throttled.Load(), PointsDropped: c.pointsDropped.Load(),
+		PromWrites: c.promWrites.Load(), PromReads: c.promReads.Load(), OTLPWrites: c.otlpWrites.Load(),
+		RemoteNotNumbers: c.remoteNotNumbers.Load(), RemoteHistograms: c.remoteHistograms.Load(), RemoteRefused: c.remoteRefused.Load(),
 		WriteLatency: c.writeLatency.snapshot(), QueryLatency: c.queryLatency.snapshot(),
 	}
 }

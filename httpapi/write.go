@@ -97,8 +97,9 @@ func policyName(snap *catalog.Snapshot, database, policy string) string {
 	return policy
 }
 
-// scope binds a write to the measurements that its sender may write.
+// scope binds a write to its sender and to the measurements that he may write.
 func (h *Handler) scope(r *http.Request, req *ingest.Request) {
+	req.Client = clientAddress(r)
 	u, snap := h.userOf(r), h.snapshot()
 	if u == nil || u.Token() == nil || snap == nil {
 		return
@@ -125,19 +126,47 @@ func (h *Handler) beginWrite(w http.ResponseWriter, r *http.Request) func() {
 	}
 }
 
-// store waits for its turn, reads the body, hands it on and answers.
+// store hands a body of line protocol on and answers.
 func (h *Handler) store(w http.ResponseWriter, r *http.Request, req ingest.Request,
 	explain func(error) failure, answer func(http.ResponseWriter, failure)) {
+	h.withBody(w, r, answer, func(ctx context.Context, backend *Backend, data []byte) {
+		req.Body = data
+		h.scope(r, &req)
+		if err := backend.Writer.Write(ctx, req); err != nil {
+			h.countPartial(err)
+			answer(w, explain(err))
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// countPartial counts the points that a partial write dropped; nil when err is
+// none.
+func (h *Handler) countPartial(err error) *ingest.PartialWriteError {
+	var partial *ingest.PartialWriteError
+	if !errors.As(err, &partial) {
+		return nil
+	}
+	h.counters.pointsDropped.Add(int64(partial.Dropped))
+	return partial
+}
+
+// withBody waits for its turn, reads the body and calls use, which answers.
+// What goes wrong before that is answered by refuse. The body is valid during
+// the call.
+func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, refuse func(http.ResponseWriter, failure),
+	use func(ctx context.Context, backend *Backend, data []byte)) {
 	defer h.beginWrite(w, r)()
 	if err := h.throttle.enter(r.Context()); err != nil {
 		h.counters.throttled.Add(1)
-		answer(w, throttleFailure(err))
+		refuse(w, throttleFailure(err))
 		return
 	}
 	defer h.throttle.leave()
 	b, err := h.bodies.read(w, r)
 	if err != nil {
-		answer(w, bodyFailure(err))
+		refuse(w, bodyFailure(err))
 		return
 	}
 	defer b.release()
@@ -149,20 +178,10 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, req ingest.Reque
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	req.Body, req.Client = b.data, clientAddress(r)
-	h.scope(r, &req)
 	backend := h.backend.Load()
 	if backend == nil {
 		serveStarting(w)
 		return
 	}
-	if err := backend.Writer.Write(ctx, req); err != nil {
-		var partial *ingest.PartialWriteError
-		if errors.As(err, &partial) {
-			h.counters.pointsDropped.Add(int64(partial.Dropped))
-		}
-		answer(w, explain(err))
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+	use(ctx, backend, b.data)
 }

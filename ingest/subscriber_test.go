@@ -371,7 +371,7 @@ func TestWritesAreSentOn(t *testing.T) {
 	if err := write("", fmt.Sprintf("m f=8 %d", now)); err != nil { // another policy
 		t.Fatal(err)
 	}
-	if err := d.WriteBatch(context.Background(), "db", "week", parsed(t, fmt.Sprintf("m,h=z f=9 %d", testNow.UnixNano()))); err != nil {
+	if err := d.WriteBatch(context.Background(), Request{Database: "db", Policy: "week"}, parsed(t, fmt.Sprintf("m,h=z f=9 %d", testNow.UnixNano()))); err != nil {
 		t.Fatal(err)
 	}
 	sub.writers.Wait()

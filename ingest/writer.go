@@ -98,17 +98,21 @@ func checkScope(b *model.Batch, allowed []string) error {
 	return nil
 }
 
-// WriteBatch stores a batch that does not come from line protocol. The batch is
-// changed: rows that may not be stored are taken out.
-func (w *Writer) WriteBatch(ctx context.Context, database, policy string, b *model.Batch) error {
+// WriteBatch stores a batch that does not come from line protocol; of the
+// request, what concerns line protocol does not count. The batch is changed:
+// rows that may not be stored are taken out.
+func (w *Writer) WriteBatch(ctx context.Context, req Request, b *model.Batch) error {
 	w.metrics.requests.Add(1)
-	target, err := w.target(database, policy)
+	target, err := w.target(req.Database, req.Policy)
 	if err != nil {
+		return err
+	}
+	if err := checkScope(b, req.Measurements); err != nil {
 		return err
 	}
 	s := w.scratch.Get().(*scratch)
 	defer w.release(s)
-	return w.storeBatch(ctx, target, b, s, "")
+	return w.storeBatch(ctx, target, b, s, req.Client)
 }
 
 // maxIdleArena bounds the arena that an idle scratch keeps.

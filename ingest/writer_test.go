@@ -397,7 +397,7 @@ func TestWriteBatch(t *testing.T) {
 	var b model.Batch
 	var p lineproto.Parser
 	p.Parse(&b, body, lineproto.Options{Now: testNow.UnixNano()})
-	err := d.WriteBatch(context.Background(), "db", "", &b)
+	err := d.WriteBatch(context.Background(), Request{Database: "db"}, &b)
 	if want := `partial write: invalid tag key: input tag "time" on measurement "m" is invalid dropped=1`; err == nil || err.Error() != want {
 		t.Errorf("answer %v, want %s", err, want)
 	}

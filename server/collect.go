@@ -57,7 +57,7 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, w ingest.Metrics, b
 			"writeReq": h.WriteRequests, "writeReqActive": h.ActiveWrites, "writeReqDurationNs": h.WriteDurationNs,
 			"writeReqBytes": h.WriteBytes, "pointsWrittenDropped": h.PointsDropped,
 			"pointsWrittenOK": w.Rows, "pointsWrittenFail": int64(0), "valuesWrittenOK": w.Values,
-			"promReadReq": int64(0), "promWriteReq": int64(0), "fluxQueryReq": int64(0), "fluxQueryReqDurationNs": int64(0),
+			"promReadReq": h.PromReads, "promWriteReq": h.PromWrites, "fluxQueryReq": int64(0), "fluxQueryReqDurationNs": int64(0),
 		},
 	})
 	c.Counter("http_requests_total", "Requests that were answered.", float64(h.Requests))
@@ -68,6 +68,12 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, w ingest.Metrics, b
 	c.Counter("http_panics_total", "Requests that failed by a fault of the server.", float64(h.RecoveredPanics))
 	c.Counter("http_writes_throttled_total", "Writes refused because too many were running.", float64(h.ThrottledWrites))
 	c.Counter("http_write_bytes_total", "Bytes of bodies of writes, as sent.", float64(h.WriteBytes))
+	c.Counter("http_prometheus_writes_total", "Remote writes of Prometheus.", float64(h.PromWrites))
+	c.Counter("http_prometheus_reads_total", "Remote reads of Prometheus.", float64(h.PromReads))
+	c.Counter("http_otlp_writes_total", "Writes of OTLP metrics.", float64(h.OTLPWrites))
+	c.Counter("remote_samples_not_numbers_total", "Samples of Prometheus and OTLP that are NaN or infinite.", float64(h.RemoteNotNumbers))
+	c.Counter("remote_histograms_dropped_total", "Histograms of Prometheus and OTLP that have no place in the schema.", float64(h.RemoteHistograms))
+	c.Counter("remote_samples_refused_total", "Samples of Prometheus and OTLP that could not become points.", float64(h.RemoteRefused))
 	c.Counter("http_query_response_bytes_total", "Bytes of answers to queries.", float64(h.QueryResponseBytes))
 	c.Histogram(monitor.Histogram{Name: "http_write_duration_seconds", Help: "Time of a write.",
 		Bounds: h.WriteLatency.Bounds, Counts: h.WriteLatency.Counts, Sum: h.WriteLatency.Sum})

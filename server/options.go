@@ -31,6 +31,7 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 		Version:     h.Version,
 		BindAddress: h.BindAddress,
 		Durability:  cfg.Data.WALSync,
+		OTLP:        httpapi.OTLP{Database: h.OTLPDatabase, Policy: h.OTLPRetentionPolicy},
 		AccessLog:   h.LogEnabled,
 
 		CheckOrganization: h.CheckOrganization,

@@ -144,5 +144,5 @@ func (s *storage) DropShard(_ context.Context, id uint64) error {
 
 // WritePoints stores what SELECT … INTO yields.
 func (s *storage) WritePoints(ctx context.Context, database, policy string, b *model.Batch) error {
-	return s.writer.WriteBatch(ctx, database, policy, b)
+	return s.writer.WriteBatch(ctx, ingest.Request{Database: database, Policy: policy}, b)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/testmodel"
 	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/query"
 )
 
@@ -40,6 +41,10 @@ func newTwin(clk clock.Clock) (*twin, error) {
 // Write is not reached: bodies go to write, which knows the points in them.
 func (tw *twin) Write(context.Context, ingest.Request) error {
 	return fmt.Errorf("the twin does not read line protocol")
+}
+
+func (tw *twin) WriteBatch(context.Context, ingest.Request, *model.Batch) error {
+	return fmt.Errorf("the twin is given lines only")
 }
 
 // line is one line of a body: a point, or text that is none.

@@ -9,7 +9,7 @@ import (
 // and what `within` allows it, never its own row or a higher one.
 var rows = [][]string{
 	{"lineproto", "influxql", "model", "internal"},
-	{"wal", "tsm", "tsm/encoding", "index", "tsdb/cursor"},
+	{"wal", "tsm", "tsm/encoding", "index", "tsdb/cursor", "remote"},
 	{"catalog", "tsdb"},
 	{"ingest", "query", "cluster"},
 	{"httpapi", "listen", "ui", "monitor", "task", "alert", "bench"},
