@@ -239,6 +239,7 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob) error {
 	result, err := tsm.Merge(ctx, fs, path, tsm.MergeOptions{
 		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace,
 		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
+		BlockRows: sh.store.opt.BlockRows, Codecs: sh.store.opt.Codecs,
 	}, inputs...)
 	if err != nil {
 		return err
