@@ -33,6 +33,8 @@ func CloneExpr(expr Expr) Expr {
 		return clonePointer(e)
 	case *DurationLiteral:
 		return clonePointer(e)
+	case *CalendarLiteral:
+		return clonePointer(e)
 	case *TimeLiteral:
 		return clonePointer(e)
 	case *RegexLiteral:
@@ -79,7 +81,7 @@ func (s *SelectStatement) Clone() *SelectStatement {
 	})
 	c.Sources = cloneList(s.Sources, cloneSource)
 	c.SortFields = cloneList(s.SortFields, clonePointer)
-	c.Condition = CloneExpr(s.Condition)
+	c.Condition, c.Having = CloneExpr(s.Condition), CloneExpr(s.Having)
 	if s.Target != nil {
 		c.Target = &Target{Measurement: s.Target.Measurement.Clone()}
 	}
@@ -99,7 +101,7 @@ func cloneList[L ~[]T, T any](list L, clone func(T) T) L {
 
 func cloneSource(src Source) Source {
 	if sub, ok := src.(*SubQuery); ok {
-		return &SubQuery{Statement: sub.Statement.Clone()}
+		return &SubQuery{Statement: sub.Statement.Clone(), Alias: sub.Alias}
 	}
 	return src.(*Measurement).Clone()
 }

@@ -32,6 +32,7 @@ type Call struct {
 // Distinct is DISTINCT name; see NewCall.
 type Distinct struct {
 	Name string
+	Tag  bool // DISTINCT name::tag
 }
 
 // NewCall returns the same as a call of the function distinct.

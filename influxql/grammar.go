@@ -64,6 +64,7 @@ func init() {
 		{path: "DROP SHARD", parse: as((*Parser).parseDropShard)},
 		{path: "DROP SUBSCRIPTION", parse: as((*Parser).parseDropSubscription)},
 		{path: "DROP USER", parse: as((*Parser).parseDropUser)},
+		{path: "DROP FIELD", parse: as((*Parser).parseDropField), extension: true},
 
 		{path: "EXPLAIN", parse: as((*Parser).parseExplain)},
 		{path: "GRANT", parse: (*Parser).parseGrant},
@@ -71,6 +72,12 @@ func init() {
 		{path: "ALTER RETENTION POLICY", parse: as((*Parser).parseAlterRetentionPolicy)},
 		{path: "SET PASSWORD FOR", parse: as((*Parser).parseSetPassword)},
 		{path: "KILL QUERY", parse: as((*Parser).parseKillQuery)},
+
+		{path: "ALTER FIELD", parse: as((*Parser).parseAlterField), extension: true},
+		{path: "RENAME DATABASE", parse: parseRename(RenamedDatabase), extension: true},
+		{path: "RENAME MEASUREMENT", parse: parseRename(RenamedMeasurement), extension: true},
+		{path: "RENAME TAG KEY", parse: parseRename(RenamedTagKey), extension: true},
+		{path: "RENAME FIELD", parse: parseRename(RenamedField), extension: true},
 	})
 }
 
@@ -147,13 +154,18 @@ func (g *grammar) follow(l Lexeme) *grammar {
 	return g.tokens[l.Token]
 }
 
-// parseStatement follows the words of the text to the end of a path and lets its rule read the rest.
+// parseStatement follows the words of the text to the end of a path and lets its rule read the rest. Where the words of
+// an extension lead nowhere, the error is that of 1.x at the first of them.
 func (g *grammar) parseStatement(p *Parser) (Statement, error) {
+	var unknown error
 	for g.parse == nil {
 		l := p.next()
 		next := g.follow(l)
+		if unknown == nil && (next == nil || !next.listed) {
+			unknown = notExpected(l, g.expected...)
+		}
 		if next == nil {
-			return nil, notExpected(l, g.expected...)
+			return nil, unknown
 		}
 		g = next
 	}

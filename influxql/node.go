@@ -84,6 +84,7 @@ type Measurement struct {
 // SubQuery is a SELECT used as a source.
 type SubQuery struct {
 	Statement *SelectStatement
+	Alias     string // in a JOIN: what stands before the dot in the names of its columns; otherwise ""
 }
 
 // Target is where SELECT … INTO writes. An empty measurement name stands for the name of the source (:MEASUREMENT).

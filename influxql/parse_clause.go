@@ -2,6 +2,7 @@ package influxql
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 )
 
@@ -31,7 +32,7 @@ func (p *Parser) clauses(c optionalClauses) (err error) {
 	read(c.withKey != nil, func() error { return p.withKey(c.withKey) })
 	read(c.where != nil, func() error { return p.where(c.where) })
 	read(c.groupBy != nil, func() error { return p.groupBy(c.groupBy) })
-	read(c.orderBy != nil, func() error { return p.orderBy(c.orderBy) })
+	read(c.orderBy != nil, func() error { return p.orderBy(c.orderBy, nil) })
 	read(c.limit != nil, func() error { return p.count(LIMIT, c.limit) })
 	read(c.offset != nil, func() error { return p.count(OFFSET, c.offset) })
 	read(c.seriesLimit != nil, func() error { return p.count(SLIMIT, c.seriesLimit) })
@@ -93,7 +94,9 @@ func (p *Parser) dimension() (*Dimension, error) {
 	if re != nil {
 		return &Dimension{Expr: re}, nil
 	}
+	p.inDimension = true
 	expr, err := p.ParseExpr()
+	p.inDimension = false
 	if err != nil {
 		return nil, err
 	}
@@ -103,34 +106,47 @@ func (p *Parser) dimension() (*Dimension, error) {
 
 var errOrderByTime = errors.New("only ORDER BY time supported at this time")
 
-// orderBy reads [ORDER BY field, …]. The grammar has the list, but only the time alone is supported.
-func (p *Parser) orderBy(fields *SortFields) error {
+// orderBy reads [ORDER BY field, …]. Without a SELECT, only the time alone is supported; with one, the columns of its result
+// are too, which 1.x does not have.
+func (p *Parser) orderBy(fields *SortFields, s *SelectStatement) error {
 	if !p.accept(ORDER) {
 		return nil
 	}
 	if err := p.expect(BY); err != nil {
 		return err
 	}
-	first, err := p.firstSortField()
+	first, err := p.firstSortField(s)
 	if err != nil {
 		return err
 	}
-	more := false
+	all := SortFields{first}
 	for p.accept(COMMA) {
-		if _, err := p.sortField(); err != nil {
+		next, err := p.sortField()
+		if err != nil {
 			return err
 		}
-		more = true
+		all = append(all, next)
 	}
-	if more {
+	if slices.ContainsFunc(all, func(f *SortField) bool { return f.byColumn() && !s.sortable(f.Name) }) {
 		return errOrderByTime
 	}
-	*fields = SortFields{first}
+	switch {
+	case slices.ContainsFunc(all, (*SortField).byColumn):
+		p.extend(OrderByColumn)
+	case len(all) > 1:
+		return errOrderByTime
+	}
+	*fields = all
 	return nil
 }
 
+// sortable reports whether rows can be sorted by a name: that of a column, as far as the columns are known yet.
+func (s *SelectStatement) sortable(name string) bool {
+	return s != nil && (name == "time" || s.HasFieldWildcard() || slices.Contains(s.ColumnNames(), name))
+}
+
 // firstSortField reads an element of ORDER BY that may be a mere ASC or DESC.
-func (p *Parser) firstSortField() (*SortField, error) {
+func (p *Parser) firstSortField(s *SelectStatement) (*SortField, error) {
 	l := p.next()
 	switch l.Token {
 	case ASC, DESC:
@@ -138,7 +154,7 @@ func (p *Parser) firstSortField() (*SortField, error) {
 	case IDENT:
 		p.back()
 		field, err := p.sortField()
-		if err == nil && field.Name != "time" {
+		if err == nil && field.Name != "time" && !s.sortable(field.Name) {
 			err = errOrderByTime
 		}
 		return field, err

@@ -91,6 +91,11 @@ func (p *Parser) operand() (Expr, error) {
 		return p.signed(l.Token == SUB)
 	case BOUNDPARAM:
 		return nil, p.missingParam(l)
+	case DURATIONVAL:
+		if width, ok := parseCalendar(l.Text); ok && p.inDimension {
+			p.extend(CalendarTime)
+			return width, nil
+		}
 	}
 	return literalOf(l)
 }
@@ -185,7 +190,11 @@ func (p *Parser) distinct() (Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Distinct{Name: name}, nil
+		tag := p.attempt(func() bool { return p.scan().Token == DOUBLECOLON && p.scan().Token == TAG })
+		if tag {
+			p.extend(DistinctTag)
+		}
+		return &Distinct{Name: name, Tag: tag}, nil
 	}
 	return nil, notExpected(l, "(", "identifier")
 }

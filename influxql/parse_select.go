@@ -21,8 +21,10 @@ func init() {
 	selectClauses = []func(*Parser, *SelectStatement) error{
 		func(p *Parser, s *SelectStatement) error { return p.where(&s.Condition) },
 		func(p *Parser, s *SelectStatement) error { return p.groupBy(&s.Dimensions) },
+		(*Parser).having,
 		(*Parser).fill,
-		func(p *Parser, s *SelectStatement) error { return p.orderBy(&s.SortFields) },
+		(*Parser).having,
+		func(p *Parser, s *SelectStatement) error { return p.orderBy(&s.SortFields, s) },
 		func(p *Parser, s *SelectStatement) error { return p.count(LIMIT, &s.Limit) },
 		func(p *Parser, s *SelectStatement) error { return p.count(OFFSET, &s.Offset) },
 		func(p *Parser, s *SelectStatement) error { return p.count(SLIMIT, &s.SLimit) },
@@ -174,10 +176,27 @@ func (p *Parser) fill(s *SelectStatement) error {
 	if !ok {
 		return errors.New("fill must be a function call")
 	}
+	if age, ok := fillAge(call); ok {
+		p.extend(FillWithAge)
+		s.Fill, s.FillAge = PreviousFill, age
+		return nil
+	}
 	if len(call.Args) != 1 {
 		return errors.New("fill requires an argument, e.g.: 0, null, none, previous, linear")
 	}
 	return s.setFill(call.Args[0])
+}
+
+// fillAge returns the age of fill(previous, age).
+func fillAge(call *Call) (time.Duration, bool) {
+	if len(call.Args) != 2 || call.Args[0].String() != "previous" {
+		return 0, false
+	}
+	age, ok := call.Args[1].(*DurationLiteral)
+	if !ok || age.Value <= 0 {
+		return 0, false
+	}
+	return age.Value, true
 }
 
 func (s *SelectStatement) setFill(option Expr) error {

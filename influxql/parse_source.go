@@ -15,7 +15,11 @@ func (p *Parser) source(subqueries bool) (Source, error) {
 		return &Measurement{Regex: re}, nil
 	}
 	if subqueries && p.accept(LPAREN) {
-		return p.subquery()
+		src, err := p.subquery()
+		if err != nil {
+			return nil, err
+		}
+		return p.joined(src.(*SubQuery))
 	}
 	return p.measurement()
 }

@@ -24,6 +24,9 @@ type Parser struct {
 	lexemes lexemeBuffer
 	params  map[string]boundValue
 
+	extensions  []Form // met so far
+	inDimension bool   // where calendar intervals may stand
+
 	// Spent of the bounds above, in the statement at hand.
 	nesting, subqueries, operators int
 }

@@ -143,8 +143,13 @@ func (f *Field) print(w *printer) {
 func (d *Dimension) print(w *printer) { d.Expr.print(w) }
 
 func (f *SortField) print(w *printer) {
-	if f.Name != "" {
+	switch f.Name {
+	case "":
+	case "time":
 		w.text(f.Name, " ")
+	default:
+		w.ident("", f.Name)
+		w.text(" ")
 	}
 	if f.Ascending {
 		w.text("ASC")
@@ -175,6 +180,10 @@ func (m *Measurement) print(w *printer) {
 }
 
 func (s *SubQuery) print(w *printer) {
+	if s.Statement.Join {
+		s.Statement.printJoin(w)
+		return
+	}
 	w.text("(")
 	s.Statement.print(w)
 	w.text(")")
@@ -199,6 +208,10 @@ func (s *SelectStatement) print(w *printer) {
 	w.where(s.Condition)
 	w.groupBy(s.Dimensions)
 	s.printFill(w)
+	if s.Having != nil {
+		w.text(" HAVING ")
+		s.Having.print(w)
+	}
 	w.orderBy(s.SortFields)
 	w.limit(s.Limit, s.Offset)
 	w.seriesLimit(s.SLimit, s.SOffset)
@@ -214,6 +227,10 @@ func (s *SelectStatement) printFill(w *printer) {
 	case NumberFill:
 		fmt.Fprintf(w, " fill(%v)", s.FillValue)
 	case PreviousFill:
+		if s.FillAge > 0 {
+			w.text(" fill(previous, ", FormatDuration(s.FillAge), ")")
+			return
+		}
 		w.text(" fill(previous)")
 	case LinearFill:
 		w.text(" fill(linear)")

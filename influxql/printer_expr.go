@@ -31,7 +31,14 @@ func (c *Call) print(w *printer) {
 	w.text(")")
 }
 
-func (d *Distinct) print(w *printer) { w.text("DISTINCT ", d.Name) }
+func (d *Distinct) print(w *printer) {
+	if d.Tag {
+		w.ident("DISTINCT ", d.Name)
+		w.text("::tag")
+		return
+	}
+	w.text("DISTINCT ", d.Name)
+}
 
 func (e *Wildcard) print(w *printer) {
 	w.text("*")

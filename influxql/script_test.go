@@ -87,7 +87,7 @@ func newScriptValuer() Valuer {
 }
 
 func TestScripts(t *testing.T) {
-	for _, name := range []string{"select.txt", "show.txt", "schema.txt", "errors.txt"} {
+	for _, name := range []string{"select.txt", "show.txt", "schema.txt", "errors.txt", "extensions.txt"} {
 		runScript(t, name, parseAnswer)
 	}
 	runScript(t, "fold.txt", func(input string) string {

@@ -3,6 +3,7 @@ package influxql
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -26,13 +27,19 @@ type SelectStatement struct {
 	Condition  Expr // of WHERE; nil without
 	Dimensions Dimensions
 	Fill       FillOption
-	FillValue  any // int64 or float64 for NumberFill, else nil
+	FillValue  any           // int64 or float64 for NumberFill, else nil
+	FillAge    time.Duration // of fill(previous, age): how old what fills may be, also before the range; 0: not given
+	Having     Expr          // of HAVING, over the columns of the result; nil without
 	SortFields SortFields
 
 	Limit, Offset   int // rows of each series; 0: unlimited
 	SLimit, SOffset int // series; 0: unlimited
 
 	Location *time.Location // of tz(); nil: UTC
+
+	// Join says that the sources, all of them subqueries with an alias, are joined by the time and the dimensions. Such a
+	// statement stands only as the body of a SubQuery, and its only field is a wildcard.
+	Join bool
 
 	// IsRawQuery is set when no function is called in the fields.
 	IsRawQuery bool
@@ -44,6 +51,7 @@ type SelectStatement struct {
 	StripName bool   // leave the measurement's name out
 	EmitName  string // report this instead of the measurement's name
 	Dedupe    bool   // drop repeated rows
+	InOrder   bool   // of a subquery: rows come in the order of time over all its groups
 }
 
 // ExplainStatement is EXPLAIN [ANALYZE] [VERBOSE] SELECT ….
@@ -56,10 +64,18 @@ type ExplainStatement struct {
 func (*SelectStatement) statement()  {}
 func (*ExplainStatement) statement() {}
 
-// TimeAscending reports whether rows are wanted oldest first.
+// TimeAscending reports whether rows are wanted oldest first, before they are sorted by columns.
 func (s *SelectStatement) TimeAscending() bool {
-	return len(s.SortFields) == 0 || s.SortFields[0].Ascending
+	return len(s.SortFields) == 0 || s.SortFields[0].Ascending || s.SortsColumns()
 }
+
+// SortsColumns reports whether ORDER BY names more than the time.
+func (s *SelectStatement) SortsColumns() bool {
+	return slices.ContainsFunc(s.SortFields, (*SortField).byColumn)
+}
+
+// byColumn reports whether the element sorts by something else than the time.
+func (f *SortField) byColumn() bool { return f.Name != "" && f.Name != "time" }
 
 // TimeFieldName returns the name of the time column.
 func (s *SelectStatement) TimeFieldName() string {
@@ -113,7 +129,11 @@ func (s *SelectStatement) timeDimension() *Call {
 	return nil
 }
 
-// GroupByInterval returns the width of the groups of GROUP BY time(width), 0 without one.
+// averageMonth is the twelfth part of a year of the Gregorian calendar.
+const averageMonth = 31556952 * time.Second / 12
+
+// GroupByInterval returns the width of the groups of GROUP BY time(width), 0 without one. Of a calendar interval it is
+// the average.
 func (s *SelectStatement) GroupByInterval() (time.Duration, error) {
 	call := s.timeDimension()
 	if call == nil {
@@ -122,11 +142,13 @@ func (s *SelectStatement) GroupByInterval() (time.Duration, error) {
 	if n := len(call.Args); n != 1 && n != 2 {
 		return 0, errors.New("time dimension expected 1 or 2 arguments")
 	}
-	width, ok := call.Args[0].(*DurationLiteral)
-	if !ok {
-		return 0, errors.New("time dimension must have duration argument")
+	switch width := call.Args[0].(type) {
+	case *DurationLiteral:
+		return width.Value, nil
+	case *CalendarLiteral:
+		return time.Duration(width.Months) * averageMonth, nil
 	}
-	return width.Value, nil
+	return 0, errors.New("time dimension must have duration argument")
 }
 
 // GroupByOffset returns how far the groups of GROUP BY time(width, offset) are moved, less than a width.

@@ -1,6 +1,9 @@
 package influxql
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // TypeMapper knows the types of fields and tags.
 type TypeMapper interface {
@@ -108,7 +111,11 @@ func (v *TypeValuerEval) varRef(ref *VarRef) (DataType, error) {
 		case *Measurement:
 			found = preferred(found, v.TypeMapper.MapType(src, ref.Name))
 		case *SubQuery:
-			typ, err := v.column(src.Statement, ref.Name)
+			name, ok := src.columnName(ref.Name)
+			if !ok {
+				continue
+			}
+			typ, err := v.column(src.Statement, name)
 			if err != nil {
 				return Unknown, err
 			}
@@ -119,6 +126,14 @@ func (v *TypeValuerEval) varRef(ref *VarRef) (DataType, error) {
 		}
 	}
 	return found, nil
+}
+
+// columnName returns what a name is called within the subquery; ok is false when it is not one of its names.
+func (s *SubQuery) columnName(name string) (inner string, ok bool) {
+	if s.Alias == "" {
+		return name, true
+	}
+	return strings.CutPrefix(name, s.Alias+".")
 }
 
 // preferred returns the type of a name that has two.

@@ -98,6 +98,7 @@ func walkSelect(v Visitor, s *SelectStatement) {
 	}
 	Walk(v, s.Dimensions)
 	walkScope(v, s.Sources, s.Condition)
+	Walk(v, s.Having)
 	Walk(v, s.SortFields)
 }
 

@@ -31,6 +31,9 @@ func FieldDimensions(sources Sources, m FieldMapper) (fields map[string]DataType
 		case *SubQuery:
 			for _, f := range src.Statement.Fields {
 				name := f.Name()
+				if src.Alias != "" {
+					name = src.Alias + "." + name
+				}
 				fields[name] = preferred(fields[name], EvalType(f.Expr, src.Statement.Sources, m))
 			}
 			for _, d := range src.Statement.Dimensions {

@@ -22,6 +22,7 @@ type builder struct {
 	times model.TimeRange // of the views
 
 	shared []*sharedSources
+	fans   map[*influxql.Call]*percentileFan // of the calls that share one
 }
 
 // typed is an iterator with the type of the values it yields; a type of none says that nothing can come.
@@ -321,6 +322,9 @@ func (b *builder) aggregate(call *influxql.Call, sources influxql.Sources, opt s
 	ref, ok := call.Args[0].(*influxql.VarRef)
 	if !ok {
 		return typed{}, fmt.Errorf("invalid argument of %s(): %s", call.Name, call.Args[0])
+	}
+	if fan := b.fans[call]; fan != nil {
+		return fan.open(b, call, sources, opt)
 	}
 	if aggregateKinds[call.Name] == aggregateNone || call.Name == "spread" && len(sources) > 1 {
 		return b.reduced(call, ref, sources, opt)

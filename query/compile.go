@@ -39,6 +39,9 @@ type compiled struct {
 // compileSelect checks a statement and its subqueries. It works on a clone.
 func compileSelect(stmt *influxql.SelectStatement, now time.Time) (*compiled, error) {
 	c := &compiled{stmt: stmt.Clone(), now: now, selectors: true}
+	if err := placeDistinctTags(c.stmt, now); err != nil {
+		return nil, err
+	}
 	if err := c.preprocess(); err != nil {
 		return nil, err
 	}
@@ -86,6 +89,9 @@ func (c *compiled) compile() error {
 	if err := c.checkFields(); err != nil {
 		return err
 	}
+	if err := placeHaving(c.stmt); err != nil {
+		return err
+	}
 	for _, src := range c.stmt.Sources {
 		if sub, ok := src.(*influxql.SubQuery); ok {
 			sub.Statement.OmitTime = true
@@ -102,7 +108,7 @@ func (c *compiled) compileSubquery(stmt *influxql.SelectStatement) error {
 	if err := sub.preprocess(); err != nil {
 		return err
 	}
-	if len(stmt.SortFields) != 0 && sub.ascending != c.ascending {
+	if len(stmt.SortFields) != 0 && !stmt.SortsColumns() && sub.ascending != c.ascending {
 		return errors.New("subqueries must be ordered in the same direction as the query itself")
 	}
 	sub.ascending = c.ascending
@@ -200,6 +206,9 @@ func (c *compiled) timeOffset(arg influxql.Expr) (time.Duration, error) {
 }
 
 func (c *compiled) compileFields() error {
+	if err := c.expandPercentiles(); err != nil {
+		return err
+	}
 	for _, f := range c.stmt.Fields {
 		if ref, ok := f.Expr.(*influxql.VarRef); ok && ref.Name == "time" {
 			continue // the time is always there; finishRewriting keeps its alias

@@ -50,6 +50,9 @@ func newReducer(call *influxql.Call, typ model.FieldType, opt *scanOptions) (fun
 		}
 	case "percentile":
 		if numeric {
+			if len(call.Args) > 2 {
+				return newFanReducer(call.Args[1:]), nil
+			}
 			p, _ := numberLiteral(call.Args[1])
 			return func() reducer { return &listReducer{finish: percentile(p)} }, nil
 		}

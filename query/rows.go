@@ -282,6 +282,20 @@ func (c *joinedRows) before(p, q *point) bool {
 // rows builds the cursor of a statement whose fields were rewritten. The columns are those of the fields, with the extra
 // ones of top and bottom, without the time.
 func (b *builder) rows(stmt *influxql.SelectStatement, base *scanOptions) (rowCursor, error) {
+	if !arranged(stmt) {
+		return b.plainRows(stmt, base)
+	}
+	opt := *base
+	opt.limit, opt.rowOffset = 0, 0
+	rows, err := b.plainRows(stmt, &opt)
+	if err != nil {
+		return nil, err
+	}
+	return b.arrange(rows, stmt, base)
+}
+
+// plainRows is rows without HAVING and ORDER BY columns.
+func (b *builder) plainRows(stmt *influxql.SelectStatement, base *scanOptions) (rowCursor, error) {
 	opt := *base
 	s := &slots{eval: influxql.TypeValuerEval{TypeMapper: functionTypes{}}}
 	exprs := b.columns(stmt, s)
@@ -300,6 +314,7 @@ func (b *builder) rows(stmt *influxql.SelectStatement, base *scanOptions) (rowCu
 	}
 
 	opt.selector = len(s.calls) == 1 && influxql.IsSelector(s.calls[0])
+	b.fanOut(s.calls)
 	var scanners []*slotScanner
 	for i, call := range s.calls {
 		if s.types[s.at[i]] == influxql.Unknown {

@@ -16,6 +16,12 @@ var fieldNames = map[string]string{
 	"ListLiteral.Vals": "Values",
 }
 
+// ownFields are struct fields for forms that the reference does not have. In what the reference accepts they are zero.
+var ownFields = map[string]bool{
+	"SelectStatement.Having": true, "SelectStatement.FillAge": true, "SelectStatement.Join": true, "SelectStatement.InOrder": true,
+	"SubQuery.Alias": true, "Distinct.Tag": true,
+}
+
 // dump writes a syntax tree of either library as one s-expression.
 func dump(tree any) string {
 	var b strings.Builder
@@ -90,7 +96,7 @@ func dumpStruct(b *strings.Builder, v reflect.Value) {
 	var parts []string
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if !field.IsExported() {
+		if !field.IsExported() || ownFields[name+"."+field.Name] && v.Field(i).IsZero() {
 			continue
 		}
 		label := field.Name
