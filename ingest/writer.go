@@ -23,6 +23,8 @@ type Writer struct {
 
 	subscriber *Subscriber // nil: nobody subscribes
 
+	hold sync.RWMutex // held by every write, and exclusively by who wants to be alone
+
 	scratch sync.Pool // of *scratch
 }
 
@@ -82,6 +84,8 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := checkScope(&s.batch, req.Measurements); err != nil {
 		return err
 	}
+	w.hold.RLock()
+	defer w.hold.RUnlock()
 	return w.storeBatch(ctx, target, &s.batch, s, req.Client)
 }
 
@@ -102,6 +106,24 @@ func checkScope(b *model.Batch, allowed []string) error {
 // request, what concerns line protocol does not count. The batch is changed:
 // rows that may not be stored are taken out.
 func (w *Writer) WriteBatch(ctx context.Context, req Request, b *model.Batch) error {
+	w.hold.RLock()
+	defer w.hold.RUnlock()
+	return w.writeBatch(ctx, req, b)
+}
+
+// WriteFunc stores a batch, like Writer.WriteBatch.
+type WriteFunc func(ctx context.Context, req Request, b *model.Batch) error
+
+// Hold runs work while all writes wait but those that work makes by the
+// function it is given. A write that came before is as durable as it is going
+// to be.
+func (w *Writer) Hold(work func(write WriteFunc) error) error {
+	w.hold.Lock()
+	defer w.hold.Unlock()
+	return work(w.writeBatch)
+}
+
+func (w *Writer) writeBatch(ctx context.Context, req Request, b *model.Batch) error {
 	w.metrics.requests.Add(1)
 	target, err := w.target(req.Database, req.Policy)
 	if err != nil {

@@ -229,13 +229,18 @@ func (r *statementRun) send(res *Result) error {
 
 // close releases the views and the memory of the statement.
 func (r *statementRun) close() {
+	r.closeViews()
+	r.memory.close()
+	counts := r.reads.counts()
+	r.engine.reads.add(&counts)
+}
+
+// closeViews releases the views, so that the next ones see what was changed meanwhile, and may have another range.
+func (r *statementRun) closeViews() {
 	for _, v := range r.views {
 		v.view.Close()
 	}
 	r.views = nil
-	r.memory.close()
-	counts := r.reads.counts()
-	r.engine.reads.add(&counts)
 }
 
 // warnings returns the remark that a statement which changes something deserves when it came by a reading method.

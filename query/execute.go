@@ -40,6 +40,9 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 	if handled, err := r.administer(stmt); handled || err != nil {
 		return err
 	}
+	if handled, err := r.changeSchema(stmt); handled || err != nil {
+		return err
+	}
 	for _, show := range []func(influxql.Statement) ([]*Series, bool, error){r.show, r.showCardinality} {
 		rows, handled, err := show(stmt)
 		if err != nil {

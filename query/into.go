@@ -25,7 +25,7 @@ func (r *statementRun) writeInto(stmt *influxql.SelectStatement, p *prepared, ro
 	if p.stmt.OmitTime || names[0] != "time" {
 		return errors.New("error finding time index in result")
 	}
-	w := &intoWriter{run: r, target: target, names: names[1:]}
+	w := &intoWriter{run: r, target: target, names: names[1:], write: r.engine.storage.WritePoints}
 	var next row
 	for {
 		ok, err := rows.scan(&next)
@@ -53,6 +53,8 @@ type intoWriter struct {
 	run     *statementRun
 	target  *influxql.Measurement
 	names   []string
+	write   WritePoints
+	tagName func(key string) string // what a tag is called; nil: what it was called
 	batch   model.Batch
 	tables  map[string]*intoTable
 	rows    int
@@ -88,9 +90,16 @@ func (w *intoWriter) add(r *row) error {
 	}
 	tags := make(model.Tags, 0, len(r.tags.keys))
 	for i, k := range r.tags.keys {
-		if r.tags.values[i] != "" {
-			tags = append(tags, model.Tag{Key: []byte(k), Value: []byte(r.tags.values[i])})
+		if r.tags.values[i] == "" {
+			continue
 		}
+		if w.tagName != nil {
+			k = w.tagName(k)
+		}
+		tags = append(tags, model.Tag{Key: []byte(k), Value: []byte(r.tags.values[i])})
+	}
+	if w.tagName != nil {
+		tags.Sort()
 	}
 	t.NewKeys = append(t.NewKeys, model.NewKey{Row: line, Key: model.AppendSeriesKey(nil, []byte(name), tags)})
 	t.Fingerprints = append(t.Fingerprints, fingerprint.Of(model.AppendSeriesText(nil, []byte(name), tags)))
@@ -159,7 +168,7 @@ func (w *intoWriter) flush() error {
 		}
 	}
 	w.batch.Lines = w.rows
-	err := w.run.engine.storage.WritePoints(w.run.ctx, w.target.Database, w.target.RetentionPolicy, &w.batch)
+	err := w.write(w.run.ctx, w.target.Database, w.target.RetentionPolicy, &w.batch)
 	w.written += int64(w.rows)
 	w.batch.Reset()
 	w.tables, w.rows = nil, 0

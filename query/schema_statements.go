@@ -79,7 +79,7 @@ func (r *statementRun) deleteRows(stmt *influxql.DeleteSeriesStatement) error {
 	if err != nil {
 		return err
 	}
-	return r.remove(stmt.Sources, cond, model.TimeRange{Min: times.MinTimeNano(), Max: times.MaxTimeNano()}, false)
+	return r.removeFrom(stmt.Sources, cond, model.TimeRange{Min: times.MinTimeNano(), Max: times.MaxTimeNano()}, false)
 }
 
 // dropSeries is DROP SERIES: whole series.
@@ -91,7 +91,7 @@ func (r *statementRun) dropSeries(stmt *influxql.DropSeriesStatement) error {
 	if !times.IsZero() {
 		return errors.New("DROP SERIES doesn't support time in WHERE clause")
 	}
-	return r.remove(stmt.Sources, cond, model.AllTime, true)
+	return r.removeFrom(stmt.Sources, cond, model.AllTime, true)
 }
 
 func (r *statementRun) dropMeasurement(stmt *influxql.DropMeasurementStatement) error {
@@ -102,8 +102,9 @@ func (r *statementRun) dropMeasurement(stmt *influxql.DropMeasurementStatement) 
 	return r.engine.storage.Delete(r.ctx, Delete{Database: db.Name, Measurement: stmt.Name, Range: model.AllTime, Whole: true})
 }
 
-// remove deletes from every measurement that the sources name; from all without sources.
-func (r *statementRun) remove(sources influxql.Sources, cond influxql.Expr, times model.TimeRange, whole bool) error {
+// removeFrom deletes from every measurement that the sources name; from all without sources. Only single rows can be
+// selected by their fields, not whole series.
+func (r *statementRun) removeFrom(sources influxql.Sources, cond influxql.Expr, times model.TimeRange, whole bool) error {
 	db, err := r.database("")
 	if err != nil {
 		return err
@@ -113,9 +114,18 @@ func (r *statementRun) remove(sources influxql.Sources, cond influxql.Expr, time
 		return err
 	}
 	for _, m := range names {
-		filter, err := r.deleteFilter(db, m, cond)
+		filter, byFields, err := r.deleteFilter(db, m, cond)
 		if err != nil {
 			return err
+		}
+		if byFields && whole {
+			return fmt.Errorf("shard %d: fields not supported in WHERE clause during deletion", firstShard(db))
+		}
+		if byFields {
+			if err := r.deleteByValues(db, m, cond, times); err != nil {
+				return err
+			}
+			continue
 		}
 		if filter != nil && isNone(filter) {
 			continue
@@ -128,20 +138,17 @@ func (r *statementRun) remove(sources influxql.Sources, cond influxql.Expr, time
 	return nil
 }
 
-// deleteFilter turns a condition into a filter on series; fields have no place in it.
-func (r *statementRun) deleteFilter(db *catalog.Database, measurement string, cond influxql.Expr) (*model.TagFilter, error) {
+// deleteFilter turns a condition into a filter on series; byFields says that series are not enough to tell.
+func (r *statementRun) deleteFilter(db *catalog.Database, measurement string, cond influxql.Expr) (_ *model.TagFilter, byFields bool, err error) {
 	if cond == nil {
-		return nil, nil
+		return nil, false, nil
 	}
 	isField, err := r.fieldTest(db, measurement)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	c := newTagCondition(measurement, cond, isField)
-	if n := countComparisons(cond); n != len(c.leaves) {
-		return nil, fmt.Errorf("shard %d: fields not supported in WHERE clause during deletion", firstShard(db))
-	}
-	return c.filter, nil
+	return c.filter, countComparisons(cond) != len(c.leaves), nil
 }
 
 // firstShard returns the shard that an error about data in general names.

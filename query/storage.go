@@ -24,9 +24,22 @@ type Storage interface {
 	// DropShard removes a shard with its data. A missing one is no error.
 	DropShard(ctx context.Context, id uint64) error
 
+	// ChangeField changes a field of a measurement and reports in how many shards there was one. After an error some
+	// shards may have the change; the same call goes on with the others.
+	ChangeField(ctx context.Context, c FieldChange) (changed int, err error)
+
+	// RenameDatabase gives a database another name.
+	RenameDatabase(ctx context.Context, from, to string) error
+
+	// Exclusive runs work while no points are written but those that work writes by the function it is given.
+	Exclusive(ctx context.Context, work func(write WritePoints) error) error
+
 	// WritePoints stores the points that SELECT … INTO yields. The batch is not kept.
 	WritePoints(ctx context.Context, database, policy string, b *model.Batch) error
 }
+
+// WritePoints stores points. The batch is not kept.
+type WritePoints func(ctx context.Context, database, policy string, b *model.Batch) error
 
 // Delete describes what to remove: the rows in Range of the series that Filter selects.
 type Delete struct {

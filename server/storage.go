@@ -142,6 +142,38 @@ func (s *storage) DropShard(_ context.Context, id uint64) error {
 	return ignoreMissing(s.store.DropShard(d.ID, id))
 }
 
+// ChangeField changes a field in all shards of a database.
+func (s *storage) ChangeField(ctx context.Context, c query.FieldChange) (int, error) {
+	d := s.catalog.Snapshot().Database(c.Database)
+	if d == nil {
+		return 0, &catalog.DatabaseNotFoundError{Name: c.Database}
+	}
+	var shards []uint64
+	for _, p := range d.Policies {
+		for _, g := range p.Groups {
+			shards = append(shards, g.Shard)
+		}
+	}
+	n, err := s.store.ChangeField(ctx, tsdb.FieldChange{
+		Database: d.ID, Shards: shards, Measurement: c.Measurement, Field: c.Field, NewName: c.NewName, Replace: c.Replace,
+	})
+	return n, ignoreMissing(err)
+}
+
+// RenameDatabase gives a database another name. Its directory has a number for a name.
+func (s *storage) RenameDatabase(_ context.Context, from, to string) error {
+	return s.catalog.RenameDatabase(from, to)
+}
+
+// Exclusive runs work while nobody else writes.
+func (s *storage) Exclusive(_ context.Context, work func(query.WritePoints) error) error {
+	return s.writer.Hold(func(write ingest.WriteFunc) error {
+		return work(func(ctx context.Context, database, policy string, b *model.Batch) error {
+			return write(ctx, ingest.Request{Database: database, Policy: policy}, b)
+		})
+	})
+}
+
 // WritePoints stores what SELECT … INTO yields.
 func (s *storage) WritePoints(ctx context.Context, database, policy string, b *model.Batch) error {
 	return s.writer.WriteBatch(ctx, ingest.Request{Database: database, Policy: policy}, b)

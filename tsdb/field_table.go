@@ -83,7 +83,8 @@ func (ft *fieldTable) reserve() uint32 {
 	return ft.next
 }
 
-// define adds fields that frame lsn defines.
+// define adds fields that frame lsn defines. A number that is defined anew gives its field another name, or with an
+// empty name takes it out; the number stays known, because rows that are still around may name it.
 func (ft *fieldTable) define(lsn uint64, defs []fieldDef) {
 	ft.mu.Lock()
 	defer ft.mu.Unlock()
@@ -93,7 +94,16 @@ func (ft *fieldTable) define(lsn uint64, defs []fieldDef) {
 			m = make(map[string]fieldDef)
 			ft.measurements[d.Measurement] = m
 		}
-		m[d.Name] = d
+		was, again := ft.byNumber[d.Number]
+		if again && m[was.Name].Number == d.Number {
+			delete(m, was.Name)
+		}
+		switch {
+		case !again || d.Name != "":
+			m[d.Name] = d
+		case len(m) == 0:
+			delete(ft.measurements, d.Measurement)
+		}
 		ft.byNumber[d.Number] = d
 		ft.next = max(ft.next, d.Number+1)
 	}

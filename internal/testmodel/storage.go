@@ -95,6 +95,25 @@ func (s *Storage) DropShard(_ context.Context, id uint64) error {
 	return err
 }
 
+// ChangeField renames, replaces or drops a field.
+func (s *Storage) ChangeField(_ context.Context, c query.FieldChange) (int, error) {
+	return s.Store.ChangeField(c.Database, c.Measurement, c.Field, c.NewName, c.Replace)
+}
+
+// RenameDatabase gives a database another name.
+func (s *Storage) RenameDatabase(_ context.Context, from, to string) error {
+	if err := s.Catalog.RenameDatabase(from, to); err != nil {
+		return err
+	}
+	s.Store.RenameDatabase(from, to)
+	return nil
+}
+
+// Exclusive runs work.
+func (s *Storage) Exclusive(_ context.Context, work func(query.WritePoints) error) error {
+	return work(s.WritePoints)
+}
+
 // WritePoints stores a batch. What is refused does not keep the rest from being stored.
 func (s *Storage) WritePoints(_ context.Context, databaseName, policyName string, b *model.Batch) error {
 	var first error

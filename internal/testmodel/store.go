@@ -208,6 +208,70 @@ func (m *measurement) remove(filter *model.TagFilter, r model.TimeRange, whole b
 	}
 }
 
+// ChangeField renames a field in every shard that has it, and drops it without a new name. With a type to replace it by,
+// shards that have it in that type are passed over. It returns the number of shards.
+func (s *Store) ChangeField(databaseName, measurementName, field, newName string, replace model.FieldType) (changed int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	db := s.databases[databaseName]
+	if db == nil {
+		return 0, nil
+	}
+	var found []*shard
+	for _, p := range db.policies {
+		for _, sh := range p.shards {
+			m := sh.measurements[measurementName]
+			if m == nil || m.types[field] == model.NoType || m.types[field] == replace {
+				continue
+			}
+			if m.types[newName] != model.NoType {
+				return 0, fmt.Errorf("field already exists: %s", newName)
+			}
+			found = append(found, sh)
+		}
+	}
+	for _, sh := range found {
+		m := sh.measurements[measurementName]
+		m.changeField(field, newName, replace)
+		if len(m.types) == 0 {
+			delete(sh.measurements, measurementName)
+		}
+	}
+	return len(found), nil
+}
+
+func (m *measurement) changeField(field, newName string, replace model.FieldType) {
+	if newName != "" {
+		m.types[newName] = m.types[field]
+	}
+	delete(m.types, field)
+	if replace.Valid() {
+		m.types[field] = replace
+	}
+	for _, se := range m.series {
+		for _, row := range se.rows {
+			v, ok := row[field]
+			if !ok {
+				continue
+			}
+			delete(row, field)
+			if newName != "" {
+				row[newName] = v
+			}
+		}
+	}
+}
+
+// RenameDatabase gives a database another name.
+func (s *Store) RenameDatabase(from, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if db := s.databases[from]; db != nil {
+		s.databases[to] = db
+		delete(s.databases, from)
+	}
+}
+
 // DropDatabase removes a database.
 func (s *Store) DropDatabase(name string) {
 	s.mu.Lock()
