@@ -59,6 +59,27 @@ func (ft *fieldTable) lookup(measurement, name []byte) (def fieldDef, ok bool) {
 	return def, ok
 }
 
+// numbers returns the numbers of the table's columns, when each has values and is
+// known with its type; nil otherwise.
+func (ft *fieldTable) numbers(t *model.Table) []uint32 {
+	ft.mu.RLock()
+	defer ft.mu.RUnlock()
+	known := ft.measurements[string(t.Measurement)]
+	if known == nil {
+		return nil
+	}
+	list := make([]uint32, len(t.Columns))
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		def, ok := known[string(c.Name)]
+		if !ok || def.Type != c.Type || len(c.Values) == 0 {
+			return nil
+		}
+		list[i] = def.Number
+	}
+	return list
+}
+
 // fields returns the definitions of a measurement, sorted by name.
 func (ft *fieldTable) fields(measurement string) []fieldDef {
 	ft.mu.RLock()

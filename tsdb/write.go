@@ -149,6 +149,9 @@ type typedTable struct {
 // than the shard's are taken out. Of two types of a new field in one body the
 // first that is stored stands. The write lock must be held.
 func (sh *shard) typeFields(t *model.Table) (typedTable, error) {
+	if numbers := sh.fields.numbers(t); numbers != nil {
+		return typedTable{table: t, fields: numbers}, nil // nearly always
+	}
 	tt := typedTable{table: t}
 	var fresh map[string]model.FieldType // types of new fields
 	conflict, bare := false, false
