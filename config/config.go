@@ -33,6 +33,8 @@ type Data struct {
 	CacheSnapshotMemorySize        Size
 	CacheSnapshotWriteColdDuration time.Duration
 	CompactFullWriteColdDuration   time.Duration
+	CompactThroughput              Size
+	CompactThroughputBurst         Size
 	MaxConcurrentCompactions       int
 }
 

@@ -146,6 +146,9 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 		{"cache_rows", "Rows that are not in files yet.", float64(m.CacheRows)},
 		{"cache_frozen", "Caches being flushed.", float64(m.FrozenCaches)},
 		{"compaction_backlog", "Merges that wait.", float64(m.CompactionBacklog)},
+		{"compaction_queued_bytes", "Bytes of the files that merges wait to read.", float64(m.CompactionQueuedBytes)},
+		{"compaction_debt", "What reads pay for merges that wait: bytes of a shard, times files beyond one, times how many lie over a point in time.", float64(m.CompactionDebt)},
+		{"compactions_running", "Merges at work.", float64(m.CompactionsRunning)},
 		{"tombstones", "Deletes that files do not reflect yet.", float64(m.Tombstones)},
 		{"lost_files", "Block files that cannot be read.", float64(m.LostFiles)},
 		{"failed_shards", "Shards that cannot be opened because of damage.", float64(m.FailedShards)},
@@ -171,6 +174,7 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 		{"compactions_total", "Merges of files.", m.Compactions},
 		{"compaction_failures_total", "Merges that failed.", m.CompactionFails},
 		{"compacted_bytes_total", "Bytes of files written by merges.", m.CompactedBytes},
+		{"compaction_read_bytes_total", "Bytes of blocks read by merges.", m.CompactionReadBytes},
 		{"deletes_total", "Deletes.", m.Deletes},
 		{"series_freed_total", "Series freed because nothing named them any more.", m.SeriesFreed},
 		{"wal_syncs_total", "Syncs of the log.", int64(m.Log.Syncs)},
@@ -183,6 +187,7 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 	for _, n := range counters {
 		c.Counter(n.name, n.help, float64(n.value))
 	}
+	c.Counter("compaction_delay_seconds_total", "Time for which merges waited to keep to compact-throughput.", m.CompactionDelayed.Seconds())
 	c.Gauge("replay_seconds", "Time of the log's replay at start.", m.Replay.Took.Seconds())
 	c.Gauge("replay_rows", "Rows replayed at start.", float64(m.Replay.Rows))
 }

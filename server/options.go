@@ -113,7 +113,9 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
 		FlushAge:          d.CacheSnapshotWriteColdDuration,
 		ColdAfter:         d.CompactFullWriteColdDuration,
-		CompactionWorkers: max(d.MaxConcurrentCompactions, 1),
+		CompactionWorkers: d.MaxConcurrentCompactions,
+		CompactionBytes:   int64(d.CompactThroughput),
+		CompactionBurst:   int64(d.CompactThroughputBurst),
 		Events:            storeEvents(log),
 	}
 }

@@ -13,18 +13,17 @@ import (
 	"github.com/timberlinedb/timberline/tsm"
 )
 
-// mergeInputBytes is what a merge is taken to hold per input.
-const mergeInputBytes = 4 << 20
-
-// compactor wakes the compactLoops.
+// compactor wakes the compactLoops and holds them to their share of the disk.
 type compactor struct {
 	store *Store
 	wake  chan struct{}
+	disk  *throttle
 }
 
 func (c *compactor) init(s *Store) {
 	c.store = s
 	c.wake = make(chan struct{}, 1)
+	c.disk = newThrottle(s.clock, s.opt.CompactionBytes, s.opt.CompactionBurst)
 }
 
 // kick asks for a look at the shards.
@@ -50,27 +49,6 @@ func (s *Store) compactLoop(tick clock.Ticker) {
 		s.compactDue(s.bg)
 		s.freeDue()
 		s.checkpointDue()
-	}
-}
-
-// compactDue merges in one shard after the other until the planner is content.
-func (s *Store) compactDue(ctx context.Context) {
-	for again := true; again; {
-		again = false
-		for _, db := range s.list() {
-			for _, sh := range db.list() {
-				if ctx.Err() != nil {
-					return
-				}
-				if !sh.merge.ready(s.clock.Now()) || !sh.compactMu.TryLock() {
-					continue
-				}
-				merged, err := sh.compactLocked(ctx, sh.cold(s.clock.Now()))
-				sh.compactMu.Unlock()
-				s.noteMerge(ctx, sh, err)
-				again = again || merged && err == nil
-			}
-		}
 	}
 }
 
@@ -144,7 +122,7 @@ func (sh *shard) compact(ctx context.Context) error {
 	sh.compactMu.Lock()
 	defer sh.compactMu.Unlock()
 	for {
-		merged, err := sh.compactLocked(ctx, true)
+		merged, err := sh.compactLocked(ctx, mergeRule{whole: true})
 		if err != nil || !merged {
 			return err
 		}
@@ -161,18 +139,18 @@ type mergeJob struct {
 
 // compactLocked runs the first merge that the planner asks for and reports
 // whether there was one. compactMu must be held.
-func (sh *shard) compactLocked(ctx context.Context, closed bool) (merged bool, err error) {
-	job, err := sh.planMerge(ctx, closed)
+func (sh *shard) compactLocked(ctx context.Context, rule mergeRule) (merged bool, err error) {
+	job, err := sh.planMerge(ctx, rule)
 	if job == nil || err != nil {
 		return false, err
 	}
 	defer job.release()
-	memory := int64(len(job.inputs)) * mergeInputBytes
-	if err := sh.store.mergeAccount.Reserve(memory); err != nil {
+	hold, release, err := sh.store.holdMemory(len(job.inputs))
+	if err != nil {
 		return false, err
 	}
-	defer sh.store.mergeAccount.Release(memory)
-	if err := sh.runMerge(ctx, job); err != nil {
+	defer release()
+	if err := sh.runMerge(ctx, job, hold); err != nil {
 		return false, fmt.Errorf("compact shard %d: %w", sh.spec.ID, err)
 	}
 	return true, sh.pruneDeletes()
@@ -180,13 +158,13 @@ func (sh *shard) compactLocked(ctx context.Context, closed bool) (merged bool, e
 
 // planMerge asks the planner. Inputs and their deletes are taken while no delete
 // is on its way, see shard.delete.
-func (sh *shard) planMerge(ctx context.Context, closed bool) (*mergeJob, error) {
+func (sh *shard) planMerge(ctx context.Context, rule mergeRule) (*mergeJob, error) {
 	sh.deleteMu.Lock()
 	defer sh.deleteMu.Unlock()
 	if err := sh.saveDeletes(ctx); err != nil {
 		return nil, err
 	}
-	jobs, files := sh.plan(closed)
+	jobs, files, _ := sh.plan(rule)
 	if len(jobs) == 0 {
 		return nil, nil
 	}
@@ -209,25 +187,25 @@ func (j *mergeJob) release() {
 	}
 }
 
-// plan returns what the planner asks for. A shard with lost files is left as it
+// plan returns what the planner asks for, and the debt of the shard. A shard with lost files is left as it
 // is, so that what an operator brings back still fits.
-func (sh *shard) plan(closed bool) ([]tsm.Job, []*shardFile) {
+func (sh *shard) plan(rule mergeRule) (jobs []tsm.Job, files []*shardFile, debt int64) {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	if sh.dropped || len(sh.lost) > 0 {
-		return nil, nil
+		return nil, nil, 0
 	}
 	infos := make([]tsm.FileInfo, len(sh.files))
 	for i, f := range sh.files {
 		infos[i].Info = f.reader.Info()
 		infos[i].Deletes = len(deletesOf(sh.deletes, infos[i].Info)) > 0
 	}
-	return tsm.Plan(infos, tsm.PlanOptions{Closed: closed}), sh.files
+	return tsm.Plan(infos, tsm.PlanOptions{Closed: rule.closed, Whole: rule.whole}), sh.files, tsm.Debt(infos)
 }
 
 // runMerge writes the output, reads it back, and exchanges the inputs for it in
 // one edit of the manifest. Until that edit is durable the inputs stay.
-func (sh *shard) runMerge(ctx context.Context, job *mergeJob) error {
+func (sh *shard) runMerge(ctx context.Context, job *mergeJob, hold func(bytes int64)) error {
 	started := sh.store.clock.Now()
 	number := sh.number()
 	path := sh.filePath(number)
@@ -237,9 +215,8 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob) error {
 	}
 	fs := sh.store.fs
 	result, err := tsm.Merge(ctx, fs, path, tsm.MergeOptions{
-		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace,
+		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace, Hold: hold,
 		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
-		BlockRows: sh.store.opt.BlockRows, Codecs: sh.store.opt.Codecs,
 	}, inputs...)
 	if err != nil {
 		return err
@@ -268,12 +245,13 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob) error {
 	return nil
 }
 
-// pace stops a merge whose shard is dropped.
-func (sh *shard) pace(context.Context, int) error {
+// pace stops a merge whose shard is dropped, and slows one down that is faster
+// than merges may be.
+func (sh *shard) pace(ctx context.Context, bytes int) error {
 	if sh.gone() {
 		return ErrShardNotFound
 	}
-	return nil
+	return sh.store.compactor.disk.take(ctx, bytes)
 }
 
 // openOutput publishes and opens the output of a merge. There is none when

@@ -39,6 +39,11 @@ type Metrics struct {
 	Compactions, CompactionFails int64
 	CompactedBytes               int64
 	CompactionBacklog            int // merges that the planner asks for
+	CompactionQueuedBytes        int64
+	CompactionDebt               int64 // of shards with merges to do, see tsm.Debt
+	CompactionsRunning           int64
+	CompactionReadBytes          int64         // of blocks
+	CompactionDelayed            time.Duration // for which merges waited to keep to their bytes per second
 	LastCompactionError          string
 
 	Deletes          int64
@@ -67,6 +72,7 @@ type counters struct {
 	rowsWritten, valuesWritten, rowsDropped, writesRefused atomic.Int64
 	flushes, flushFailures, flushedRows, flushedBytes      atomic.Int64
 	rowsOverwritten                                        atomic.Int64
+	merging                                                atomic.Int64
 	compactions, compactionFails, compactedBytes           atomic.Int64
 	deletes, quarantined, corruptions, orphans             atomic.Int64
 	seriesFreed                                            atomic.Int64
@@ -94,12 +100,14 @@ func (s *Store) Metrics() Metrics {
 		Flushes: c.flushes.Load(), FlushFailures: c.flushFailures.Load(), FlushedRows: c.flushedRows.Load(),
 		FlushedBytes: c.flushedBytes.Load(), RowsOverwritten: c.rowsOverwritten.Load(), LastFlushError: textOf(&c.lastFlushError),
 		Compactions: c.compactions.Load(), CompactionFails: c.compactionFails.Load(), CompactedBytes: c.compactedBytes.Load(),
+		CompactionsRunning:  c.merging.Load(),
 		LastCompactionError: textOf(&c.lastCompactionError), Deletes: c.deletes.Load(),
 		QuarantinedFiles: c.quarantined.Load(), CorruptionsFound: c.corruptions.Load(), LastCorruption: textOf(&c.lastCorruption),
 		OrphansRemoved: c.orphans.Load(), SeriesFreed: c.seriesFreed.Load(), LogReleased: c.released.Load(),
 		DurableLSN: s.log.DurableLSN(), AppendedLSN: s.log.LastLSN(),
 		Log: s.log.Metrics(), Replay: s.replayed, Memory: s.opt.Budget.Usage(),
 	}
+	m.CompactionReadBytes, m.CompactionDelayed = s.compactor.disk.totals()
 	now := s.clock.Now()
 	for _, db := range s.list() {
 		m.Databases++
@@ -117,7 +125,9 @@ func (s *Store) Metrics() Metrics {
 }
 
 func (sh *shard) addMetrics(m *Metrics, now time.Time) {
-	jobs, _ := sh.plan(sh.cold(now))
+	jobs, _, debt := sh.plan(mergeRule{closed: sh.cold(now)})
+	var queue mergeQueue
+	queue.add(jobs, debt)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	if sh.dropped {
@@ -135,5 +145,7 @@ func (sh *shard) addMetrics(m *Metrics, now time.Time) {
 	m.FrozenCaches += len(sh.frozen)
 	m.Tombstones += len(sh.deletes)
 	m.LostFiles += len(sh.lost)
-	m.CompactionBacklog += len(jobs)
+	m.CompactionBacklog += queue.Jobs
+	m.CompactionQueuedBytes += queue.Bytes
+	m.CompactionDebt += queue.Debt
 }

@@ -3,13 +3,13 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/timberlinedb/timberline/index"
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
-	"github.com/timberlinedb/timberline/tsm"
 	"github.com/timberlinedb/timberline/wal"
 )
 
@@ -52,18 +52,16 @@ type Options struct {
 
 	// SparseRows and CellPercent are those of tsm.WriterOptions.
 	SparseRows, CellPercent int
-	// BlockRows is the number of rows of a full block; zero is
-	// tsm.DefaultBlockRows after a flush, tsm.CompactedBlockRows after a merge.
-	BlockRows int
-	// Codecs says how the codecs of pages are chosen; its zero value takes the
-	// cheapest ones.
-	Codecs tsm.CodecChoice
 
 	// Compaction.
 
-	// CompactionWorkers is how many shards are compacted at once; zero is 1,
-	// negative is none.
+	// CompactionWorkers is how many shards are compacted at once; zero is half of
+	// GOMAXPROCS, at least 1; negative is none.
 	CompactionWorkers int
+	// CompactionBytes is how many bytes of blocks merges read per second, all
+	// together, and CompactionBurst how many they may read at once after a pause;
+	// zero CompactionBytes is no limit, zero CompactionBurst is one second's worth.
+	CompactionBytes, CompactionBurst int64
 	// CompactionInterval is how often shards are looked at without a flush as the
 	// reason; zero is 1 minute.
 	CompactionInterval time.Duration
@@ -97,7 +95,8 @@ func (o *Options) EnsureDefaults() {
 	setDefault(&o.FlushAge, 10*time.Minute)
 	setDefault(&o.WriteStall, 5*time.Second)
 	setDefault(&o.FrameBytes, 1<<20)
-	setDefault(&o.CompactionWorkers, 1)
+	setDefault(&o.CompactionWorkers, max(runtime.GOMAXPROCS(0)/2, 1))
+	setDefault(&o.CompactionBurst, o.CompactionBytes)
 	setDefault(&o.CompactionInterval, time.Minute)
 	setDefault(&o.ColdAfter, 4*time.Hour)
 	setDefault(&o.RetryAfter, time.Second)
@@ -120,7 +119,8 @@ func (o *Options) Validate() error {
 		{"cache limit", o.CacheLimit}, {"shard cache bytes", o.ShardCacheBytes},
 		{"cache flush bytes", o.CacheFlushBytes}, {"flush age", int64(o.FlushAge)},
 		{"frame bytes", int64(o.FrameBytes)}, {"compaction interval", int64(o.CompactionInterval)},
-		{"cold after", int64(o.ColdAfter)}, {"retry after", int64(o.RetryAfter)},
+		{"cold after", int64(o.ColdAfter)},
+		{"compaction bytes", o.CompactionBytes}, {"compaction burst", o.CompactionBurst}, {"retry after", int64(o.RetryAfter)},
 	} {
 		if v.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: %d is negative", v.name, v.value))

@@ -48,6 +48,17 @@ type wantedPage struct {
 	column int // index in columns; -1 for the timestamp page
 }
 
+// memory returns about how many bytes the block holds.
+func (b *Block) memory() int64 {
+	n := 8*cap(b.times) + cap(b.page)
+	for i := range b.columns {
+		c := &b.columns[i]
+		w := &c.whole
+		n += 8*(cap(c.present)+cap(c.view)+cap(w.Floats)+cap(w.Integers)+cap(w.Unsigneds)) + cap(c.arena) + cap(w.Booleans) + 24*cap(w.Strings)
+	}
+	return int64(n)
+}
+
 // Forget drops what the block remembers of its last read. It must be called
 // before the reader is released when the block outlives it.
 func (b *Block) Forget() { b.source = nil }

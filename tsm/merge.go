@@ -11,6 +11,7 @@ import (
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsm/encoding"
 )
 
 // Input is a file to merge with the deletes that apply to it.
@@ -26,7 +27,7 @@ type MergeOptions struct {
 	BlockRows, SparseRows, CellPercent int
 
 	// Codecs are those of WriterOptions, for blocks that are not copied.
-	Codecs CodecChoice
+	Codecs encoding.Choice
 
 	// Level of the output; zero means one more than the highest of the inputs.
 	Level int
@@ -43,6 +44,9 @@ type MergeOptions struct {
 	// Pace, when set, is called with the bytes of every block that was read, and
 	// may wait to keep within a budget.
 	Pace func(ctx context.Context, bytes int) error
+
+	// Hold, when set, is told how many bytes the merge holds when that has changed.
+	Hold func(bytes int64)
 }
 
 // MergeResult describes what a merge did.
@@ -71,7 +75,7 @@ func Merge(ctx context.Context, fs vfs.FS, path string, opt MergeOptions, inputs
 	if err != nil {
 		return MergeResult{}, err
 	}
-	m := merger{writer: w, pace: opt.Pace, sources: make([]mergeSource, len(inputs))}
+	m := merger{writer: w, pace: opt.Pace, hold: opt.Hold, held: MergeMemory(len(inputs)), sources: make([]mergeSource, len(inputs))}
 	var values int64
 	for i, in := range inputs {
 		m.sources[i].Input = in
@@ -160,6 +164,8 @@ func verifyOutput(ctx context.Context, fs vfs.FS, info Info) error {
 type merger struct {
 	writer  *Writer
 	pace    func(ctx context.Context, bytes int) error
+	hold    func(bytes int64)
+	held    int64 // bytes, as hold was told
 	sources []mergeSource
 	rows    RowMerger
 	spans   []MergeInput
@@ -174,7 +180,8 @@ type mergeSource struct {
 	next    int // index of the next block to decode
 	block   Block
 	loaded  bool
-	at      int // next row of block
+	held    int64 // bytes of block
+	at      int   // next row of block
 	fields  []uint32
 }
 
@@ -350,10 +357,33 @@ func (m *merger) decode(ctx context.Context, s *mergeSource) (err error) {
 	if err := s.Reader.ReadBlock(b, s.fields, &s.block); err != nil {
 		return err
 	}
+	m.noteHeld(s)
 	s.block.Apply(s.deletes)
 	s.next++
 	s.loaded, s.at = true, 0
 	return m.wait(ctx, b)
+}
+
+// What a merge is taken to hold beside decoded blocks: rows that wait for the
+// writer and its buffers, and for each input references to the blocks of a series.
+const (
+	mergeBytes = 1 << 20
+	inputBytes = 16 << 10
+)
+
+// MergeMemory returns what a merge of n inputs holds before it has read anything.
+func MergeMemory(n int) int64 { return mergeBytes + int64(n)*inputBytes }
+
+// noteHeld tells when the memory of a decoded block has changed.
+func (m *merger) noteHeld(s *mergeSource) {
+	if m.hold == nil {
+		return
+	}
+	if now := s.block.memory(); now != s.held {
+		m.held += now - s.held
+		s.held = now
+		m.hold(m.held)
+	}
 }
 
 func (m *merger) wait(ctx context.Context, b *BlockRef) error {

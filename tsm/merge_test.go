@@ -11,7 +11,6 @@ import (
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
-	"github.com/timberlinedb/timberline/tsm/encoding"
 )
 
 // remove applies a delete to an oracle and returns how many values it took.
@@ -49,18 +48,10 @@ func (o naive) over(newer naive) (overwritten int64) {
 	return overwritten
 }
 
-// forcedCodec takes every codec in turn, and every other round the cheapest.
-func forcedCodec(round int) encoding.Codec {
-	if round%2 == 0 {
-		return 0
-	}
-	return encoding.Codec(round/2)%LastCodec + 1
-}
-
 func TestMergeAgainstOracle(t *testing.T) {
 	r := newRandom(t)
 	ctx := context.Background()
-	for round := range 28 {
+	for round := range 25 {
 		dir := t.TempDir()
 		files := 1 + r.IntN(5)
 		want := make(naive)
@@ -84,7 +75,6 @@ func TestMergeAgainstOracle(t *testing.T) {
 			}
 			path := filepath.Join(dir, fmt.Sprintf("%d.tsm", i))
 			opt := WriterOptions{Generation: uint64(10 + i), BlockRows: 20 + r.IntN(80), SparseRows: 1 + r.IntN(20), MinLSN: uint64(i), MaxLSN: uint64(i + 1)}
-			opt.Codecs.Codec = forcedCodec(round)
 			writeFile(t, vfs.OS(), path, opt, rows...)
 			in := Input{Reader: openFile(t, vfs.OS(), path)}
 			for range r.IntN(3) {
@@ -100,7 +90,6 @@ func TestMergeAgainstOracle(t *testing.T) {
 		path := filepath.Join(dir, "out.tsm")
 		opt := MergeOptions{BlockRows: 40 + r.IntN(60), AppliedDeletes: 5, Verify: true}
 		opt.SparseRows = 1 + r.IntN(20)
-		opt.Codecs.Codec = forcedCodec(round)
 		var paced int
 		opt.Pace = func(_ context.Context, n int) error { paced += n; return nil }
 		result, err := Merge(ctx, vfs.OS(), path, opt, inputs...)
@@ -245,6 +234,11 @@ func TestPlan(t *testing.T) {
 	file := func(generation uint64, level int) FileInfo {
 		return FileInfo{Info: Info{Generation: generation, Level: level}}
 	}
+	span := func(generation uint64, level int, hour int64) FileInfo {
+		f := file(generation, level)
+		f.Size, f.Range = 1000, model.TimeRange{Min: hour * 3600, Max: hour*3600 + 3700} // the next one begins before
+		return f
+	}
 	busy := func(f FileInfo) FileInfo { f.Busy = true; return f }
 	deletes := func(f FileInfo) FileInfo { f.Deletes = true; return f }
 	cases := []struct {
@@ -263,6 +257,14 @@ func TestPlan(t *testing.T) {
 		{"level 1 overflows", []FileInfo{file(1, 1), file(2, 1), file(3, 1)}, PlanOptions{TierFiles: 3}, "[1 2 3 → 2]"},
 		{"bounded", []FileInfo{file(1, 0), file(2, 0), file(3, 0), file(4, 0), file(5, 0)}, PlanOptions{MaxFiles: 2, FlushFiles: 2}, "[1 2 → 1 3 4 → 1]"},
 		{"closed", []FileInfo{file(1, 1), file(2, 0), file(3, 0)}, PlanOptions{Closed: true}, "[1 2 3 → 2 final]"},
+		{"flushes in order wait", []FileInfo{span(1, 0, 1), span(2, 0, 2), span(3, 0, 3), span(4, 0, 4), span(5, 0, 5)}, PlanOptions{}, "[]"},
+		{"but not for ever", []FileInfo{span(1, 0, 1), span(2, 0, 2), span(3, 0, 3), span(4, 0, 4)}, PlanOptions{FlushFiles: 2}, "[1 2 3 4 → 1]"},
+		{"flushes of the same time do not", []FileInfo{span(1, 0, 1), span(2, 0, 2), span(3, 0, 1), span(4, 0, 2)}, PlanOptions{}, "[1 2 3 4 → 1]"},
+		{"closed, in order", []FileInfo{span(1, 1, 1), span(2, 1, 2), span(3, 0, 3), span(4, 0, 4)}, PlanOptions{Closed: true}, "[3 4 → 1]"},
+		{"closed, in order, done", []FileInfo{span(1, 1, 1), span(2, 1, 2)}, PlanOptions{Closed: true}, "[]"},
+		{"closed, in order, deletes", []FileInfo{span(1, 1, 1), deletes(span(2, 1, 2)), span(3, 1, 3)}, PlanOptions{Closed: true}, "[2 3 → 1]"},
+		{"closed, same time", []FileInfo{span(1, 1, 1), span(2, 1, 1)}, PlanOptions{Closed: true}, "[1 2 → 2 final]"},
+		{"whole, in order", []FileInfo{span(1, 1, 1), span(2, 1, 2), span(3, 0, 3)}, PlanOptions{Whole: true}, "[1 2 3 → 2 final]"},
 		{"closed, busy", []FileInfo{file(1, 1), busy(file(2, 0))}, PlanOptions{Closed: true}, "[]"},
 		{"closed, one flush", []FileInfo{file(1, 0)}, PlanOptions{Closed: true}, "[1 → 1 final]"},
 		{"closed, done", []FileInfo{file(1, 1)}, PlanOptions{Closed: true}, "[]"},
