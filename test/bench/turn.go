@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -294,6 +295,9 @@ func (t turn) measureDisk(ctx context.Context, r *result) error {
 		if err := t.ready(ctx, p, t.probe()); err != nil {
 			return fmt.Errorf("start to settle: %w", err)
 		}
+		if err := t.nudge(ctx, p); err != nil {
+			return fmt.Errorf("write a line to settle: %w", err)
+		}
 		p.settle(t.dir, coldWait)
 		if err := p.stop(); err != nil {
 			return err
@@ -305,6 +309,19 @@ func (t turn) measureDisk(ctx context.Context, r *result) error {
 	}
 	r.BytesPerVal = float64(r.Disk) / float64(t.load.Values)
 	return nil
+}
+
+// nudge writes the first line once more. InfluxDB opens the last segment of its
+// log for more and keeps it through a snapshot until something was added to it.
+func (t turn) nudge(ctx context.Context, p *process) error {
+	c, err := bench.NewClient(bench.Target{URL: p.url, Database: database}, 1)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	line, _, _ := bytes.Cut(t.load.Bodies[0].Data, []byte("\n"))
+	_, err = bench.Write(ctx, c, &bench.Load{Bodies: []*bench.Body{{Data: line, Plain: len(line), Lines: 1}}}, bench.WriteOptions{Workers: 1})
+	return err
 }
 
 // measureKill loads an empty server, kills it right after the last
