@@ -18,7 +18,7 @@ type printer func(w io.Writer, fs vfs.FS, name string) error
 // newInspect returns the command timberline inspect.
 func newInspect() *cobra.Command {
 	kinds := slices.Sorted(maps.Keys(printers))
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "inspect KIND FILE",
 		Short: "Print what is in a file of the database",
 		Long:  "Print what is in a file of the database, with offsets and meanings. Kinds: " + strings.Join(kinds, ", ") + ".",
@@ -31,4 +31,6 @@ func newInspect() *cobra.Command {
 			return print(cmd.OutOrStdout(), vfs.OS(), args[1])
 		},
 	}
+	cmd.AddCommand(newRebuildIndex())
+	return cmd
 }

@@ -82,6 +82,8 @@ func TestErrors(t *testing.T) {
 		{[]string{"inspect", "photo", "x"}, `cannot inspect "photo", want one of: index, series, tombstones, tsm, wal`},
 		{[]string{"inspect", "tsm"}, "accepts 2 arg(s)"},
 		{[]string{"inspect", "tsm", "/nowhere.tsm"}, "/nowhere.tsm"},
+		{[]string{"inspect", "rebuild-index"}, "accepts 1 arg(s)"},
+		{[]string{"inspect", "rebuild-index", "/nowhere"}, "/nowhere"},
 		{[]string{"nonsense"}, `unknown command "nonsense"`},
 	} {
 		_, _, err := run(t.Context(), c.args...)
