@@ -266,7 +266,7 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 	if r.until != 0 && loc.first > r.until {
 		return errScanned
 	}
-	if r.d.count() >= r.x.opt.RebuildSeries {
+	if r.d.count() >= r.limit() {
 		r.end = loc.at
 		if err := r.checkpoint(); err != nil {
 			return err
@@ -290,6 +290,16 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 		return fail == nil
 	})
 	return errors.Join(fail, err)
+}
+
+// limit returns the number of series that are collected. After a crash they are
+// few beside those of the checkpoint, and writing that again would make the start
+// wait.
+func (r *rebuild) limit() int {
+	if r.base == nil {
+		return r.x.opt.RebuildSeries
+	}
+	return max(r.x.opt.RebuildSeries, int(r.base.h.series)/4)
 }
 
 // supersede makes the series dead that has the key so far: it was freed before

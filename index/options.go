@@ -20,8 +20,9 @@ type Options struct {
 	CheckpointSeries int
 
 	// RebuildSeries is the number of series after which an open that reads the
-	// series log from its start writes a checkpoint in between, to bound memory.
-	// 0 means 1,000,000.
+	// series log from its start writes a checkpoint in between, to bound memory;
+	// from four times that number on, a quarter of the checkpoint. 0 means
+	// 1,000,000.
 	RebuildSeries int
 
 	// MaxSeries is the number of series that may be created; 0 means no limit

@@ -7,17 +7,21 @@ import (
 	"github.com/timberlinedb/timberline/index"
 )
 
-// closeCheckpointSeries is the number of series without a checkpoint that are
-// worth one when the store is closed: reading them from the series log at the
-// next start would take longer.
-const closeCheckpointSeries = 1000
+// A checkpoint is written when the store is closed if at least
+// closeCheckpointSeries series have none, and one of closeCheckpointShare of all:
+// it is written as a whole, and reading less than that from the series log at the
+// next start takes less time than that.
+const (
+	closeCheckpointSeries = 1000
+	closeCheckpointShare  = 64
+)
 
 // checkpointClosing writes the checkpoints of indexes that have grown since the
 // last one, so that the next start need not read their series one by one.
 func (s *Store) checkpointClosing() error {
 	var errs []error
 	for _, db := range s.list() {
-		if db.index.Metrics().DeltaSeries < closeCheckpointSeries {
+		if m := db.index.Metrics(); m.DeltaSeries < max(closeCheckpointSeries, m.Series/closeCheckpointShare) {
 			continue
 		}
 		if err := db.index.Checkpoint(); err != nil {
