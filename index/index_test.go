@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -421,6 +422,52 @@ func (n *naive) checkSorted(t *testing.T, x *Index, bm *roaring.Bitmap, ids []ui
 	}
 	if got, err := x.sortByKeys(s, bm); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("sorted by keys %d, %v, want %d", got, err, want)
+	}
+	checkTagTables(t, x, s, bm, want, tags)
+}
+
+// checkTagTables compares the tags of a table, made either way, with those of the
+// keys.
+func checkTagTables(t *testing.T, x *Index, s snapshot, bm *roaring.Bitmap, series []model.SeriesID, want map[model.SeriesID]model.Tags) {
+	t.Helper()
+	table, err := x.TagTable(series)
+	if err != nil || table.Len() != len(series) {
+		t.Fatalf("tag table of %d of %d series, %v", table.Len(), len(series), err)
+	}
+	measurement, err := x.measurementOf(s, bm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, _, err := s.sortKeys(measurement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byValues, byKeys := &TagTable{places: table.places}, &TagTable{places: table.places}
+	if err := errors.Join(byValues.readValues(keys, bm, bm.ToArray()), byKeys.readKeys(s, bm)); err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range series {
+		var tags model.Tags
+		for _, tag := range want[id] {
+			if len(tag.Value) > 0 {
+				tags = append(tags, tag)
+			}
+		}
+		for _, table := range []*TagTable{table, byValues, byKeys} {
+			if got := table.Tags(i, nil); compareTags(got, tags) != 0 || table.Size() <= 0 {
+				t.Fatalf("tags of %d are %v, want %v", id, got, tags)
+			}
+			for k := range table.Columns() {
+				c := &table.Columns()[k]
+				var value []byte
+				if n := table.Number(c, i); n > 0 && int(n) <= c.Values() {
+					value = c.Value(n)
+				}
+				if !bytes.Equal(value, tags.Get(c.Key())) {
+					t.Fatalf("tag %q of %d is %q, want %q", c.Key(), id, value, tags.Get(c.Key()))
+				}
+			}
+		}
 	}
 }
 

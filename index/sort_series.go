@@ -230,6 +230,22 @@ func lastKeys(bm *roaring.Bitmap, ids []uint32, keys []sortKey) ([]int32, error)
 // rankValues sets the rank of every series that has the key: the number, from
 // one, of its value among all values.
 func rankValues(k sortKey, set *rankSetter) error {
+	var last []byte
+	rank := uint32(0)
+	return walkValues(k, func(name []byte, p posting) error {
+		if rank == 0 || !bytes.Equal(name, last) {
+			last = append(last[:0], name...)
+			rank++
+		}
+		set.set(p, rank)
+		return nil
+	})
+}
+
+// walkValues calls fn with all values of a key in order and their ids. A value
+// that several parts have comes several times in a row. Name and posting are valid
+// until fn returns.
+func walkValues(k sortKey, fn func(name []byte, p posting) error) error {
 	cursors := make([]valueCursor, 0, len(k.parts))
 	for _, p := range k.parts {
 		c := p.cursor()
@@ -239,26 +255,26 @@ func rankValues(k sortKey, set *rankSetter) error {
 			return err
 		}
 	}
-	var name []byte
-	for rank := uint32(1); len(cursors) > 0; rank++ {
-		least := slices.MinFunc(cursors, func(a, b valueCursor) int { return bytes.Compare(a.name(), b.name()) })
-		name = append(name[:0], least.name()...)
-		for i := len(cursors) - 1; i >= 0; i-- {
-			c := cursors[i]
-			if !bytes.Equal(c.name(), name) {
-				continue
+	for len(cursors) > 0 {
+		least := 0
+		for i := 1; i < len(cursors); i++ {
+			if bytes.Compare(cursors[i].name(), cursors[least].name()) < 0 {
+				least = i
 			}
-			p, err := c.posting()
-			if err != nil {
+		}
+		c := cursors[least]
+		p, err := c.posting()
+		if err != nil {
+			return err
+		}
+		if err := fn(c.name(), p); err != nil {
+			return err
+		}
+		if !c.next() {
+			if err := c.err(); err != nil {
 				return err
 			}
-			set.set(p, rank)
-			if !c.next() {
-				if err := c.err(); err != nil {
-					return err
-				}
-				cursors = slices.Delete(cursors, i, i+1)
-			}
+			cursors = slices.Delete(cursors, least, least+1)
 		}
 	}
 	return nil
@@ -283,22 +299,30 @@ func newRankSetter(bm *roaring.Bitmap, ids []uint32) *rankSetter {
 	return s
 }
 
-func (s *rankSetter) set(p posting, rank uint32) {
+// set gives the ids of p that are wanted a rank, and reports whether there are any.
+func (s *rankSetter) set(p posting, rank uint32) (any bool) {
 	if p.bm != nil {
-		roaring.And(p.bm, s.bm).Iterate(func(id uint32) bool { s.one(id, rank); return true })
-		return
+		roaring.And(p.bm, s.bm).Iterate(func(id uint32) bool { any = s.one(id, rank); return true })
+		return any
 	}
 	for _, id := range p.list {
-		s.one(id, rank)
+		any = s.one(id, rank) || any
 	}
+	return any
 }
 
-func (s *rankSetter) one(id, rank uint32) {
+func (s *rankSetter) one(id, rank uint32) bool {
 	if s.places == nil {
-		if at, ok := slices.BinarySearch(s.ids, id); ok {
+		at, ok := slices.BinarySearch(s.ids, id)
+		if ok {
 			s.ranks[at] = rank
 		}
-	} else if i := id - s.ids[0]; uint64(i) < uint64(len(s.places)) && s.places[i] != 0 {
-		s.ranks[s.places[i]-1] = rank
+		return ok
 	}
+	i := id - s.ids[0]
+	if uint64(i) >= uint64(len(s.places)) || s.places[i] == 0 {
+		return false
+	}
+	s.ranks[s.places[i]-1] = rank
+	return true
 }

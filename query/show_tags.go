@@ -109,7 +109,7 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 	if err != nil {
 		return nil, err
 	}
-	byName := make(map[string]map[[2]string]struct{})
+	byName := make(map[string]tagValueLists)
 	keySelected := keyTest(stmt.Op, stmt.TagKeyExpr)
 	cond, valueSelected := splitValueCondition(cond)
 	for _, v := range views {
@@ -134,36 +134,58 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 				if err != nil {
 					return nil, err
 				}
-				for _, val := range values {
-					if !valueSelected(val) {
-						continue
-					}
-					if byName[name] == nil {
-						byName[name] = make(map[[2]string]struct{})
-					}
-					byName[name][[2]string{k, val}] = struct{}{}
+				values = slices.DeleteFunc(values, func(v string) bool { return !valueSelected(v) })
+				if len(values) == 0 {
+					continue
 				}
+				if byName[name] == nil {
+					byName[name] = make(tagValueLists)
+				}
+				byName[name][k] = mergeSorted(byName[name][k], values)
 			}
 		}
 	}
 	return tagValueRows(byName, stmt.Limit, stmt.Offset), nil
 }
 
-func tagValueRows(byName map[string]map[[2]string]struct{}, limit, offset int) []*Series {
+// tagValueLists holds the values of each tag key of a measurement, sorted.
+type tagValueLists map[string][]string
+
+// mergeSorted joins two sorted lists without duplicates; it may take over either.
+func mergeSorted(a, b []string) []string {
+	if len(a) == 0 {
+		return b
+	}
+	a = append(a, b...)
+	slices.Sort(a)
+	return slices.Compact(a)
+}
+
+// tagValueRows makes the rows that LIMIT and OFFSET leave, in the order of keys and
+// values.
+func tagValueRows(byName map[string]tagValueLists, limit, offset int) []*Series {
 	var rows []*Series
 	for _, name := range sortedKeys(byName) {
-		pairs := make([][2]string, 0, len(byName[name]))
-		for p := range byName[name] {
-			pairs = append(pairs, p)
+		keys := sortedKeys(byName[name])
+		total := 0
+		for _, k := range keys {
+			total += len(byName[name][k])
 		}
-		slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
-		pairs = page(pairs, limit, offset)
-		if len(pairs) == 0 {
+		from, to := min(max(offset, 0), total), total
+		if limit > 0 {
+			to = min(from+limit, total)
+		}
+		if from == to {
 			continue
 		}
 		t := newTable(name, "key", "value")
-		for _, p := range pairs {
-			t.row(stringValue(p[0]), stringValue(p[1]))
+		at := 0
+		for _, k := range keys {
+			values := byName[name][k]
+			for i := max(from-at, 0); i < min(len(values), to-at); i++ {
+				t.row(stringValue(k), stringValue(values[i]))
+			}
+			at += len(values)
 		}
 		rows = append(rows, t.series())
 	}

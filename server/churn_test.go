@@ -123,15 +123,15 @@ func TestChurn(t *testing.T) {
 		f := s.footprint(t, dir)
 		t.Logf("day %2d: %d series, index %d kB, heap %d kB; checkpoint %d kB, series log %d kB, all %d kB on disk",
 			day, f.series, f.memory>>10, f.heap>>10, f.checkpoint>>10, f.keys>>10, f.disk>>10)
-		if day == 6 {
-			settled = f
+		if 3 <= day && day <= 7 { // between two restarts, each of which empties what traffic fills
+			settled.memory, settled.disk, settled.heap = max(settled.memory, f.memory), max(settled.disk, f.disk), max(settled.heap, f.heap)
 		}
 		// Three shards at a time, and what the last looks have left over.
 		if limit := int64(perDay) * 4; day > 6 && f.series > limit {
 			t.Errorf("day %d: %d series", day, f.series)
 		}
-		if day > 6 && (f.memory > settled.memory*3/2+1<<20 || f.disk > settled.disk*3/2+64<<10 || f.heap > settled.heap*3/2+8<<20) {
-			t.Errorf("day %d: %+v, day 6: %+v", day, f, settled)
+		if day > 7 && (f.memory > settled.memory*5/4+1<<20 || f.disk > settled.disk*5/4+64<<10 || f.heap > settled.heap*3/2+8<<20) {
+			t.Errorf("day %d: %+v, days 3 to 7: %+v", day, f, settled)
 		}
 	}
 	if freed := s.store.Metrics().SeriesFreed; freed == 0 {

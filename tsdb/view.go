@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/timberlinedb/timberline/index"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
 	"github.com/timberlinedb/timberline/tsm"
@@ -237,7 +239,18 @@ func (v *view) Close() error {
 type seriesSet struct {
 	view *view
 	ids  []model.SeriesID
+
+	asked atomic.Int32 // calls of Tags, up to tagTableAsked
+	once  sync.Once    // makes table
+	table *index.TagTable
 }
+
+// Who asks for the tags of tagTableAsked series of a set probably asks for those of
+// all. In sets that are not small they are then read for all at once.
+const (
+	tagTableAsked  = 32
+	tagTableSeries = 128
+)
 
 // Len returns the number of series.
 func (s *seriesSet) Len() int { return len(s.ids) }
@@ -247,9 +260,28 @@ func (s *seriesSet) ID(i int) model.SeriesID { return s.ids[i] }
 
 // Tags appends the tags of series i to dst[:0].
 func (s *seriesSet) Tags(i int, dst model.Tags) model.Tags {
+	if t := s.tagTable(); t != nil {
+		return t.Tags(i, dst)
+	}
 	_, tags, _, err := s.view.db.index.Tags(s.ids[i], dst, nil)
 	if err != nil {
 		return dst[:0]
 	}
 	return tags
+}
+
+// tagTable returns the tags of all series, nil as long as they are read one by one.
+func (s *seriesSet) tagTable() *index.TagTable {
+	if len(s.ids) < tagTableSeries {
+		return nil
+	}
+	if s.asked.Load() < tagTableAsked && s.asked.Add(1) < tagTableAsked {
+		return nil
+	}
+	s.once.Do(func() {
+		if t, err := s.view.db.index.TagTable(s.ids); err == nil {
+			s.table = t
+		}
+	})
+	return s.table
 }
