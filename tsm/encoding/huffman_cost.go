@@ -51,28 +51,52 @@ func escapeCost(table int, z uint64) uint8 {
 // plan completes the head of a huffman page of the residuals for the least
 // length, which it returns.
 func (h *histogram) plan(head *huffmanHead, residuals []uint64, ranges []groupRange) int {
-	h.place(ranges)
-	h.count(residuals)
-	if len(h.far) > len(residuals)/8+1 {
-		page := pageRange(ranges)
-		h.base = uint64(page.lo)
-		h.shift = uint(max(0, bits.Len64(uint64(page.hi)-uint64(page.lo))-8))
+	page := pageRange(ranges)
+	width := uint64(page.hi) - uint64(page.lo)
+	h.base, h.shift, h.limit = uint64(page.lo), 0, histogramBins
+	if width <= 2*maxToken {
+		h.limit = int(width) + 1
 		h.count(residuals)
+		return h.consider(head, -1, len(residuals))
 	}
-	n := len(residuals)
-	best := -1
-	consider := func() {
-		table, centre, bits := h.cheapest(n)
-		with := *head
-		with.table, with.shift, with.centre = table, h.shift, centre
-		if size := with.len() + lowLen(n, h.shift) + (bits+7)/8; best < 0 || size < best {
-			*head, best = with, size
-		}
+	center, common := h.sample(residuals)
+	shift, middle := h.place(ranges, page)
+	h.shift, h.base = shift, middle-histogramBins/2<<shift
+	if width>>shift < histogramBins {
+		h.base = uint64(page.lo)
 	}
-	consider()
+	best := h.attempt(head, -1, residuals)
+	// Where most residuals lie closer together than the ranges tell, which are
+	// those of outliers, it may be better to escape these.
+	if common+1 < shift {
+		h.shift, h.base = common, center-histogramBins/2<<common
+		best = h.attempt(head, best, residuals)
+	}
+	return best
+}
+
+// attempt counts the residuals with the shift and the base that are set, and
+// completes head if that takes less than best bytes (negative is any number).
+func (h *histogram) attempt(head *huffmanHead, best int, residuals []uint64) int {
+	h.count(residuals)
+	if h.last < 0 {
+		return best
+	}
+	best = h.consider(head, best, len(residuals))
 	if h.last-h.first > 2*maxToken || len(h.far) > 0 {
 		h.merge()
-		consider()
+		best = h.consider(head, best, len(residuals))
+	}
+	return best
+}
+
+func (h *histogram) consider(head *huffmanHead, best, n int) int {
+	with := *head
+	var bits int
+	with.table, with.centre, bits = h.cheapest()
+	with.shift = h.shift
+	if size := with.len() + lowLen(n, h.shift) + (bits+7)/8; best < 0 || size < best {
+		*head, best = with, size
 	}
 	return best
 }
@@ -85,32 +109,45 @@ func pageRange(ranges []groupRange) groupRange {
 	return page
 }
 
-// place chooses shift and base. Of 64 values of a normal distribution the range
-// is about 4.7 standard deviations; the middle one of the groups' ranges is not
-// moved by outliers. Two to four bins make a deviation.
-func (h *histogram) place(ranges []groupRange) {
-	page := pageRange(ranges)
-	width := uint64(page.hi) - uint64(page.lo)
-	h.base, h.shift, h.limit = uint64(page.lo), 0, histogramBins
-	if width <= 2*maxToken {
-		h.limit = int(width) + 1
-		return
-	}
+// shiftOf returns the shift with which a standard deviation is two to four bins.
+func shiftOf(deviation uint64) uint { return uint(max(0, bits.Len64(deviation)-2)) }
+
+// place returns a shift and the middle of the residuals. Of 64 values of a normal
+// distribution the range is about 4.7 standard deviations; the middle one of the
+// groups' ranges is not moved by some outliers.
+func (h *histogram) place(ranges []groupRange, page groupRange) (shift uint, middle uint64) {
 	h.groups = grow(h.groups, len(ranges))
 	for i, r := range ranges {
 		h.groups[i] = uint64(r.hi) - uint64(r.lo)
 	}
 	slices.Sort(h.groups)
-	deviation := h.groups[len(h.groups)/2] / 5
-	h.shift = uint(max(0, bits.Len64(deviation)-2))
-	if width>>h.shift < histogramBins {
-		return
-	}
+	shift = shiftOf(h.groups[len(h.groups)/2] / 5)
 	for i, r := range ranges {
 		h.groups[i] = uint64(r.lo) - uint64(page.lo) + (uint64(r.hi)-uint64(r.lo))/2
 	}
 	slices.Sort(h.groups)
-	h.base = uint64(page.lo) + h.groups[len(h.groups)/2] - histogramBins/2<<h.shift
+	return shift, uint64(page.lo) + h.groups[len(h.groups)/2]
+}
+
+// sampledResiduals is odd, so that there is a middle one.
+const sampledResiduals = 31
+
+// sample returns the median of some residuals and the shift for the median of their
+// distances from it, which is two thirds of a standard deviation.
+func (h *histogram) sample(residuals []uint64) (center uint64, shift uint) {
+	var memory [sampledResiduals]int64
+	samples := memory[:min(sampledResiduals, len(residuals))]
+	for i := range samples {
+		samples[i] = int64(residuals[i*len(residuals)/len(samples)])
+	}
+	slices.Sort(samples)
+	middle := samples[len(samples)/2]
+	for i, s := range samples {
+		samples[i] = max(s-middle, middle-s)
+	}
+	slices.Sort(samples)
+	distance := uint64(samples[len(samples)/2])
+	return uint64(middle), shiftOf(distance + distance/2)
 }
 
 // count fills the bins.
@@ -167,33 +204,36 @@ func (h *histogram) merge() {
 	h.shift++
 }
 
-// cheapest returns the table and the centre with which n residuals take the fewest
-// bits, low bits not counted.
-func (h *histogram) cheapest(n int) (table int, centre int64, bits int) {
+// cheapest returns the table and the centre with which the residuals take the
+// fewest bits, low bits not counted.
+func (h *histogram) cheapest() (table int, centre int64, bits int) {
 	middle, deviation := h.spread()
-	// Symmetric tables: of each family the one of the deviation, then its
-	// neighbours in the best family.
-	table, bits = -1, 0
-	at := middle
-	consider := func(t, bin int) bool {
-		b := h.bitsWith(t, bin)
+	rise := h.first + maxToken // where falling tables begin with the first bin
+	near, far := h.beyond(middle), h.beyond(rise)
+	table = -1
+	consider := func(t int) bool {
+		zero, beyond := middle, near
+		if t>>4 == familyFalling {
+			zero, beyond = rise, far
+		}
+		b := h.bitsWith(t, zero) + beyond.bits + beyond.count*int(lengthOf(t, escapeToken))
 		if table >= 0 && b >= bits {
 			return false
 		}
-		table, bits, at = t, b, bin
+		table, bits, centre = t, b, int64(h.base+uint64(zero)<<h.shift)
 		return true
 	}
-	consider(familyNormal<<4|scaleOf(&normalDeviations, deviation), middle)
-	consider(familyLaplace<<4|scaleOf(&laplaceDeviations, deviation), middle)
-	consider(familyTails<<4|scaleOf(&tailsDeviations, deviation), middle)
-	rise := h.first + maxToken
-	consider(familyFalling<<4|scaleOf(&fallingDeviations, float64(h.mean()-h.first)), rise)
-	bin := at
-	for t := table; t&15 < 15 && consider(t+1, bin); t++ {
+	// Of each family the table of the deviation, then its neighbours in the best
+	// family.
+	consider(familyNormal<<4 | scaleOf(&normalDeviations, deviation))
+	consider(familyLaplace<<4 | scaleOf(&laplaceDeviations, deviation))
+	consider(familyTails<<4 | scaleOf(&tailsDeviations, deviation))
+	consider(familyFalling<<4 | scaleOf(&fallingDeviations, float64(h.mean()-h.first)))
+	for t := table; t&15 < 15 && consider(t+1); t++ {
 	}
-	for t := table; t&15 > 0 && consider(t-1, bin); t-- {
+	for t := table; t&15 > 0 && consider(t-1); t-- {
 	}
-	return table, int64(h.base + uint64(at)<<h.shift), bits
+	return table, centre, bits
 }
 
 // spread returns the bin in which the median lies and the mean distance from it.
@@ -223,25 +263,42 @@ func (h *histogram) mean() int {
 }
 
 // bitsWith returns the bits that the tokens take in a table when q is zero for
-// the residuals of a bin.
+// the residuals of a bin; those that beyond counts are left out.
 func (h *histogram) bitsWith(table, zero int) int {
 	costs := &tokenCosts()[table]
-	bits := 0
+	sum := 0
 	lo, hi := max(h.first, zero-maxToken), min(h.last, zero+maxToken)
 	for i := lo; i <= hi; i++ {
-		bits += int(h.bins[i]) * int(costs[i-zero+maxToken])
+		sum += int(h.bins[i]) * int(costs[i-zero+maxToken])
 	}
-	for i := h.first; i < min(lo, h.last+1); i++ {
-		bits += int(h.bins[i]) * int(escapeCost(table, zigzag(int64(i-zero))))
+	return sum
+}
+
+// beyond counts the residuals that no token is for.
+type beyond struct {
+	count int
+	bits  int // behind the word of the escape token
+}
+
+func (b *beyond) add(n int, z uint64) {
+	b.count += n
+	b.bits += n * (escapeSizeBits + escapedBits(z))
+}
+
+// beyond returns what is beyond the tokens when q is zero for the residuals of a
+// bin.
+func (h *histogram) beyond(zero int) (b beyond) {
+	for i := h.first; i < min(zero-maxToken, h.last+1); i++ {
+		b.add(int(h.bins[i]), zigzag(int64(i-zero)))
 	}
-	for i := max(hi, h.first-1) + 1; i <= h.last; i++ {
-		bits += int(h.bins[i]) * int(escapeCost(table, zigzag(int64(i-zero))))
+	for i := max(zero+maxToken+1, h.first); i <= h.last; i++ {
+		b.add(int(h.bins[i]), zigzag(int64(i-zero)))
 	}
 	centre := h.base + uint64(zero)<<h.shift
 	for _, r := range h.far {
-		bits += int(escapeCost(table, zigzag(int64(r-centre)>>h.shift)))
+		b.add(1, zigzag(int64(r-centre)>>h.shift))
 	}
-	return bits
+	return b
 }
 
 // The families of tables, and the mean distances from the centre, in tokens, that

@@ -29,7 +29,7 @@ const (
 	dictionaryMinValues = 16
 	// dictionaryMinBits is the bits per value of other codecs below which it does
 	// not pay to look for a dictionary.
-	dictionaryMinBits = 3
+	dictionaryMinBits = 2
 )
 
 // valueTable counts the distinct values of a page.
@@ -59,6 +59,9 @@ func dictionaryMayPay[T word](values []T, size int) bool {
 		return false
 	}
 	samples := min(n, dictionarySamples)
+	if size < n {
+		samples = min(n, dictionarySamples/2) // there is less to gain
+	}
 	const slots = 2 * dictionarySamples
 	var keys [slots]T
 	var counts [slots]uint8
