@@ -69,6 +69,13 @@ func generated() []set {
 	counter := int64(1 << 40)
 	add("counter, noise of 40", 0.95, integers(func(int) int64 { counter += 1000 + int64(40*r.NormFloat64()); return counter }))
 	add("counter, bursts", 1.2, integers(func(int) int64 { counter += int64(math.Exp(3 + 2*r.NormFloat64())); return counter }))
+	still := int64(1 << 33)
+	add("stands still, jumps", 0.11, integers(func(int) int64 {
+		if r.IntN(40) == 0 {
+			still += 4096 * r.Int64N(500)
+		}
+		return still
+	}))
 	add("status, four states", 0.20, integers(func(i int) int64 { return []int64{0, 0, 0, 0, 0, 0, 0, 1, 2, 7}[r.IntN(10)] }))
 	add("HTTP codes", 0.205, integers(func(i int) int64 { return []int64{200, 200, 200, 200, 200, 200, 200, 304, 404, 503}[r.IntN(10)] }))
 	add("walk, 1 decimal", 0.48, floats(func(int) float64 { return round(walk(0.25), 1) }))

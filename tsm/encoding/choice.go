@@ -7,6 +7,8 @@ type Choice struct {
 	// the integer pages inside of others; all other pages get the cheapest. It
 	// serves tests, which see every decoder at work that way.
 	Codec Codec
+
+	flat bool // no runs pages: this is one inside of such
 }
 
 // wants reports whether one of codecs is to be taken.

@@ -26,7 +26,7 @@ func TestForcedCodecsRoundTrip(t *testing.T) {
 				if got, err = DecodeTimestamps(got, times, n); err != nil || !slices.Equal(got, values) {
 					t.Fatalf("%v, %s, %d timestamps: %v", codec, name, n, err)
 				}
-				always := codec == Raw || codec == Packed || codec == Huffman || codec == ValueDictionary
+				always := codec == Raw || codec == Packed || codec == Huffman || codec == ValueDictionary || codec == Runs
 				if always && Codec(page[0]) != codec || codec == ScaledPacked && Codec(times[0]) != codec {
 					t.Errorf("%v, %s, %d values: got %v, timestamps %v", codec, name, n, Codec(page[0]), Codec(times[0]))
 				}

@@ -10,7 +10,7 @@ import (
 // format: they are never changed and never used again for something else.
 type Codec uint8
 
-// The codecs. Numbers 14 and 15 are set aside for entropy coders.
+// The codecs. Number 15 is set aside for an entropy coder.
 const (
 	Raw           Codec = 1  // 64-bit words
 	Constant      Codec = 2  // one value for all rows
@@ -28,10 +28,11 @@ const (
 	// ValueDictionary has the distinct integers and their numbers, packed or in a
 	// Huffman code of the page's own.
 	ValueDictionary Codec = 13
+	Runs            Codec = 14 // integers: lengths and values of runs of equal ones
 )
 
 // LastCodec is the highest number of a codec.
-const LastCodec = ValueDictionary
+const LastCodec = Runs
 
 // String returns the name of the codec as the inspect program prints it.
 func (c Codec) String() string {
@@ -62,6 +63,8 @@ func (c Codec) String() string {
 		return "huffman"
 	case ValueDictionary:
 		return "value-dictionary"
+	case Runs:
+		return "runs"
 	}
 	return fmt.Sprintf("codec-%d", uint8(c))
 }

@@ -22,7 +22,7 @@ import (
 func (c Choice) AppendFloats(dst []byte, values []float64) []byte {
 	n := len(values)
 	// Codecs of integers are for the integer page inside of a float page.
-	anyInside := c.wants(Packed, Huffman, ValueDictionary, Linear)
+	anyInside := c.wants(Packed, Huffman, ValueDictionary, Linear, Runs)
 	if n == 0 || !anyInside && !c.wants(Raw, Decimal, XOR, OrderedPacked) && allSameBits(values) {
 		dst = append(dst, byte(Constant))
 		if n == 0 {
@@ -69,7 +69,7 @@ func appendBinary(dst []byte, start, size int, values []float64, c Choice) []byt
 	orderedSize := len(dst) - at
 	rawSize := 1 + 8*len(values)
 	xorSize := 1 + (xorBits(values)+7)/8
-	if c.wants(Packed, Huffman, ValueDictionary, Linear) {
+	if c.wants(Packed, Huffman, ValueDictionary, Linear, Runs) {
 		rawSize, xorSize = math.MaxInt, math.MaxInt
 	}
 	switch best := min(size, rawSize, xorSize, orderedSize); best {

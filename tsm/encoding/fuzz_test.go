@@ -15,6 +15,7 @@ func FuzzDecode(f *testing.F) {
 		_ = name
 		f.Add(AppendIntegers(nil, values), uint16(70))
 		f.Add(Choice{Codec: Huffman}.AppendIntegers(nil, values), uint16(70))
+		f.Add(Choice{Codec: Runs}.AppendIntegers(nil, values), uint16(70))
 		f.Add(Choice{Codec: ValueDictionary}.AppendIntegers(nil, values), uint16(70))
 		f.Add(AppendTimestamps(nil, values), uint16(70))
 	}

@@ -24,7 +24,7 @@ var goldenPages = []goldenPage{
 	{"integers", Packed, "walk"}, {"integers", Packed, "counter"},
 	{"integers", Huffman, "walk"}, {"integers", Huffman, "counter"}, {"integers", Huffman, "noise"},
 	{"integers", Huffman, "spikes"}, {"integers", Huffman, "parabola"},
-	{"integers", ValueDictionary, "states"}, {"integers", ValueDictionary, "noise"},
+	{"integers", ValueDictionary, "states"}, {"integers", ValueDictionary, "noise"}, {"integers", Runs, "states"},
 	{"timestamps", ScaledPacked, "counter"},
 	{"floats", Raw, "walk"}, {"floats", Constant, "constant"}, {"floats", Decimal, "walk"}, {"floats", XOR, "walk"},
 	{"floats", OrderedPacked, "walk"}, {"floats", Huffman, "counter"}, {"floats", ValueDictionary, "states"},

@@ -130,7 +130,7 @@ func (h *histogram) place(ranges []groupRange, page groupRange) (shift uint, mid
 }
 
 // sampledResiduals is odd, so that there is a middle one.
-const sampledResiduals = 31
+const sampledResiduals = 15
 
 // sample returns the median of some residuals and the shift for the median of their
 // distances from it, which is two thirds of a standard deviation.
@@ -158,16 +158,17 @@ func (h *histogram) count(residuals []uint64) {
 	h.far = h.far[:0]
 	base, shift := h.base, h.shift&63
 	for len(residuals) >= histogramLanes {
-		a, b, c, d := (residuals[0]-base)>>shift, (residuals[1]-base)>>shift, (residuals[2]-base)>>shift, (residuals[3]-base)>>shift
-		if a|b|c|d >= histogramBins {
-			h.countPlain(residuals[:histogramLanes])
-		} else {
-			h.lanes[0][a&(histogramBins-1)]++
-			h.lanes[1][b&(histogramBins-1)]++
-			h.lanes[2][c&(histogramBins-1)]++
-			h.lanes[3][d&(histogramBins-1)]++
-		}
+		r := (*[histogramLanes]uint64)(residuals)
 		residuals = residuals[histogramLanes:]
+		a, b, c, d := (r[0]-base)>>shift, (r[1]-base)>>shift, (r[2]-base)>>shift, (r[3]-base)>>shift
+		if a|b|c|d >= histogramBins {
+			h.countPlain(r[:])
+			continue
+		}
+		h.lanes[0][a&(histogramBins-1)]++
+		h.lanes[1][b&(histogramBins-1)]++
+		h.lanes[2][c&(histogramBins-1)]++
+		h.lanes[3][d&(histogramBins-1)]++
 	}
 	h.countPlain(residuals)
 	h.first, h.last = histogramBins, -1

@@ -121,18 +121,16 @@ func appendTokens(dst []byte, t *tokenTable, values []uint64, centre uint64) []b
 		v := (*[4]uint64)(values)
 		values = values[4:]
 		a, b, c, d := v[0]-base, v[1]-base, v[2]-base, v[3]-base
-		wa, wb, wc, wd := t.wordOf[a&63], t.wordOf[b&63], t.wordOf[c&63], t.wordOf[d&63]
-		if a|b|c|d > 63 || wa == 0 || wb == 0 || wc == 0 || wd == 0 {
+		low, high := t.pairs[a&63<<6|b&63], t.pairs[c&63<<6|d&63]
+		if a|b|c|d > 63 || low == 0 || high == 0 {
 			dst, acc, used = appendPlainTokens(dst[:at], t, v[:], centre, acc, used)
 			at = len(dst)
 			continue
 		}
-		// The words are put together in pairs, which do not wait for each other.
-		low := wa.bits() | wb.bits()<<(wa>>16&63)
-		high := wc.bits() | wd.bits()<<(wc>>16&63)
-		lowBits := uint(wa>>16 + wb>>16)
-		acc |= (low | high<<(lowBits&63)) << (used & 63)
-		used += lowBits + uint(wc>>16+wd>>16)
+		lowBits := uint(low >> pairLenShift)
+		word := uint64(low&(1<<pairLenShift-1)) | uint64(high&(1<<pairLenShift-1))<<(lowBits&63)
+		acc |= word << (used & 63)
+		used += lowBits + uint(high>>pairLenShift)
 		if at+8 > len(dst) {
 			dst = slices.Grow(dst[:at], len(values)+8)
 			dst = dst[:cap(dst)]

@@ -5,6 +5,9 @@ import "sync"
 // entrySymbols is the most tokens that one look-up yields.
 const entrySymbols = 6
 
+// pairLenShift is where the length of the words of a pair stands.
+const pairLenShift = 26
+
 // decodeEntry is what the next maxCodeBits bits of a stream hold: from the lowest
 // byte up the running sums of up to six whole tokens (signed), then the number of
 // tokens in four bits and of their bits in four, then the sum of all. An entry of
@@ -19,9 +22,10 @@ func (e decodeEntry) sum() int64 { return int64(e) >> 56 }
 type tokenTable struct {
 	once  sync.Once
 	words [tokenCount + 1]codeWord // none for tokens that have to be escaped
-	// wordOf is words by token + maxToken, with no words behind, so that six bits
-	// of anything are an index.
-	wordOf [64]codeWord
+	// pairs are the words of two tokens, one after the other, by the tokens counted
+	// from 0, six bits each: the bits, and their number above bit 26; none where one
+	// of the two has to be escaped.
+	pairs  [1 << 12]uint32
 	decode [1 << maxCodeBits]decodeEntry
 }
 
@@ -45,7 +49,13 @@ func (t *tokenTable) build(number int) {
 	if !ok {
 		panic("encoding: the lengths of a fixed code are not those of a code")
 	}
-	copy(t.wordOf[:], words[:tokenCount])
+	for i, a := range words[:tokenCount] {
+		for k, b := range words[:tokenCount] {
+			if a != 0 && b != 0 {
+				t.pairs[i<<6|k] = uint32(a.bits()|b.bits()<<a.len()) | uint32(a.len()+b.len())<<pairLenShift
+			}
+		}
+	}
 	var single [1 << maxCodeBits]uint8 // token that the bits begin with
 	for token, w := range words {
 		for at := w.bits(); w != 0 && at < 1<<maxCodeBits; at += 1 << w.len() {

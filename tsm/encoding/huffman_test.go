@@ -36,7 +36,7 @@ func TestPlannedLengthIsExact(t *testing.T) {
 	r := newRandom(t)
 	for _, n := range lengths {
 		for name, values := range residualShapes(r, n) {
-			for _, codec := range []Codec{0, Packed, Huffman} {
+			for _, codec := range []Codec{0, Packed, Huffman, Runs} {
 				p := new(planner)
 				plan := planPage(p, values, Choice{Codec: codec})
 				page := appendPlanned(nil, new(planner), values, Choice{Codec: codec})
@@ -45,9 +45,6 @@ func TestPlannedLengthIsExact(t *testing.T) {
 					t.Fatalf("%s, %d values, %v: %v, got %v, want %v", name, n, Codec(page[0]), err, got, values)
 				}
 				size := plan.size
-				if plan.dictionary {
-					size = 1 + uvarintLen(uint64(len(p.values.sorted))) + p.values.valuesLen() + 1 + p.values.plan.size
-				}
 				wide := pageRange(p.ranges)
 				if codec == Huffman && uint64(wide.hi)-uint64(wide.lo) > maxHuffmanRange {
 					continue // distances wrap around: possible, but never chosen
@@ -284,4 +281,30 @@ func plainDictionary(src []byte, n int) ([]int64, error) {
 		out[i] = keys[slices.Index(words, word)]
 	}
 	return out, nil
+}
+
+// Values that stand still and jump now and then take next to nothing.
+func TestRuns(t *testing.T) {
+	r := newRandom(t)
+	for _, n := range []int{150, 1000, 4096} {
+		values := make([]int64, n)
+		level := int64(1 << 30)
+		for i := range values {
+			if r.IntN(40) == 0 {
+				level += r.Int64N(100_000)
+			}
+			values[i] = level
+		}
+		if level == 1<<30 {
+			continue
+		}
+		page := AppendIntegers(nil, values)
+		got, rest, err := CutIntegers(nil, append(page, 7), n)
+		if err != nil || !slices.Equal(got, values) || len(rest) != 1 {
+			t.Fatalf("%d values: %v, %d bytes left", n, err, len(rest))
+		}
+		if n > 1000 && (Codec(page[0]) != Runs || len(page) > n/8) {
+			t.Errorf("%d values that mostly stand still take %d bytes as %v", n, len(page), Codec(page[0]))
+		}
+	}
 }

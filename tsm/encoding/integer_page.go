@@ -12,7 +12,7 @@ import (
 //	packed      order u8, seeds zigzag × order, then the groups of 64 values:
 //	            width u8, minimum zigzag, packed (residual - minimum)
 //	raw         values u64
-//	huffman     see huffman_page.go; value-dictionary: see value_dictionary.go
+//	huffman     see huffman_page.go; value-dictionary, runs: see value_dictionary.go, runs_page.go
 //
 // All sums are modulo 2^64, so the coder is exact for every int64 and uint64.
 //
@@ -33,7 +33,7 @@ func appendWords[T word](dst []byte, values []T, c Choice) []byte {
 	if n > 1 {
 		step = values[1] - values[0]
 	}
-	if !c.wants(Raw, Packed, Huffman, ValueDictionary) && isLinear(values, step) {
+	if !c.wants(Raw, Packed, Huffman, ValueDictionary, Runs) && isLinear(values, step) {
 		if step == 0 && c.Codec != Linear {
 			return appendZigzag(append(dst, byte(Constant)), int64(values[0]))
 		}
@@ -51,10 +51,11 @@ func appendWords[T word](dst []byte, values []T, c Choice) []byte {
 // appendPlanned appends a page of values that are not linear, or need not be.
 func appendPlanned[T word](dst []byte, p *planner, values []T, c Choice) []byte {
 	plan := planPage(p, values, c)
-	if plan.dictionary {
-		return p.values.append(dst)
-	}
 	switch {
+	case plan.runs:
+		return append(dst, p.runs.page...)
+	case plan.dictionary:
+		return p.values.append(dst)
 	case plan.codec == Raw:
 		return appendRawWords(dst, values)
 	case plan.codec == Huffman:
@@ -160,6 +161,8 @@ func decodeWords[T word](dst []T, src []byte, n int) (_ []T, rest []byte, err er
 			return decodeHuffman(dst, src[1:], n)
 		case ValueDictionary:
 			return decodeValueDictionary(dst, src[1:], n)
+		case Runs:
+			return decodeRuns(dst, src[1:], n)
 		}
 	}
 	s, err := openWords(src, n)

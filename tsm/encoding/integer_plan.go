@@ -20,6 +20,7 @@ type planner struct {
 	ranges    []groupRange
 	histogram histogram
 	values    valueTable
+	runs      runTable
 }
 
 var planners = sync.Pool{New: func() any { return new(planner) }}
@@ -37,6 +38,7 @@ func (p *planner) release() {
 type pagePlan struct {
 	codec      Codec // Packed, Huffman or Raw
 	dictionary bool  // instead of all these the table of values of the planner
+	runs       bool  // instead of all these the page in the table of runs
 	size       int
 	huffman    huffmanHead // of a packed page order and seeds
 }
@@ -57,6 +59,19 @@ func planPage[T word](p *planner, values []T, c Choice) pagePlan {
 	}
 	plan.dictionary = c.Codec == ValueDictionary && planDictionary(p, values, -1) ||
 		c.Codec == 0 && dictionaryMayPay(values, plan.size) && planDictionary(p, values, plan.size)
+	if plan.dictionary {
+		plan.size = p.values.len()
+	}
+	switch {
+	case c.flat:
+	case c.Codec == Runs:
+		plan.runs = planRuns(&p.runs, values, len(values))
+	case c.Codec == 0 && runsMayPay(values):
+		plan.runs = planRuns(&p.runs, values, len(values)/2) && len(p.runs.page) < plan.size
+	}
+	if plan.runs {
+		plan.size = len(p.runs.page)
+	}
 	return plan
 }
 
@@ -113,7 +128,7 @@ func chooseOrders[T word](values []T) (best, second int) {
 	}
 	second = best
 	for o, c := range cost {
-		if o != best && c-cost[best] <= cost[best]/5 && (second == best || c < cost[second]) {
+		if o != best && c-cost[best] <= min(cost[best]/5, runs*sampledRun/3) && (second == best || c < cost[second]) {
 			second = o
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // The body of a value-dictionary page is:
 //
 //	distinct  number of distinct values uvarint, at least 1
-//	values    integer page of them, ascending, no value-dictionary itself
+//	values    integer page of them, ascending, neither value-dictionary nor runs
 //	form u8   0 to 32: width of the numbers of the rows, which follow packed in
 //	          groups of 64; 0x80: Huffman, and there follow
 //	lengths   of the code word of each value, four bits each, the first in the
@@ -125,11 +125,15 @@ func planDictionary[T word](p *planner, values []T, limit int) bool {
 	}
 	// The values take half a byte each at the very least; only if that leaves
 	// something to gain they are looked at closely.
-	head := 2 + uvarintLen(uint64(len(t.sorted)))
-	if t.plan.size+head+len(t.sorted)/2 >= limit {
+	if t.plan.size+len(t.sorted)/2 >= limit {
 		return false
 	}
-	return t.plan.size+head+t.valuesLen() < limit
+	return t.len() < limit
+}
+
+// len returns the bytes of the page that was planned.
+func (t *valueTable) len() int {
+	return 2 + uvarintLen(uint64(len(t.sorted))) + t.valuesLen() + t.plan.size
 }
 
 // fillTable numbers the values, and gives up when more than most are distinct.
@@ -189,14 +193,14 @@ func (t *valueTable) planWords() {
 // valuesLen returns the bytes of the page of the values. Distinct values are never
 // a value-dictionary page themselves.
 func (t *valueTable) valuesLen() int {
-	t.page = appendWords(t.page[:0], t.sorted, Choice{})
+	t.page = appendWords(t.page[:0], t.sorted, Choice{flat: true})
 	return len(t.page)
 }
 
 // append appends the page that was planned.
 func (t *valueTable) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(append(dst, byte(ValueDictionary)), uint64(len(t.sorted)))
-	dst = appendWords(dst, t.sorted, Choice{})
+	dst = appendWords(dst, t.sorted, Choice{flat: true})
 	if t.plan.lengths == nil {
 		return t.appendNumbers(append(dst, byte(t.plan.width)))
 	}
@@ -245,7 +249,7 @@ var dictionaryDecoders = sync.Pool{New: func() any { return new(dictionaryDecode
 // decodeValueDictionary decodes the body of a page of n values.
 func decodeValueDictionary[T word](dst []T, src []byte, n int) (_ []T, rest []byte, err error) {
 	distinct, rest, ok := cutUvarint(src)
-	if !ok || distinct == 0 || distinct > uint64(n) || len(rest) == 0 || Codec(rest[0]) == ValueDictionary {
+	if !ok || distinct == 0 || distinct > uint64(n) || len(rest) == 0 || Codec(rest[0]) == ValueDictionary || Codec(rest[0]) == Runs {
 		return dst[:0], nil, malformed("dictionary of %d values for %d rows", distinct, n)
 	}
 	d := dictionaryDecoders.Get().(*dictionaryDecoder)
