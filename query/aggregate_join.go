@@ -19,6 +19,46 @@ func (a *scanCall) releaseHeld() {
 	a.held = nil
 }
 
+// takeInOrder joins the cells of a unit when there is one shard: those of a group are held until the next group begins.
+func (a *scanCall) takeInOrder(cells []cell) {
+	for from := 0; from < len(cells); {
+		group := cells[from].group
+		to := from + 1
+		for to < len(cells) && cells[to].group == group {
+			to++
+		}
+		a.beginGroup(group)
+		switch g := &a.scan.source.groups[group]; {
+		case a.released:
+			for i := from; i < to; i++ {
+				a.put(&cells[i])
+			}
+		case g.last-g.first == 1: // nothing to wait for
+			run := a.joinRuns([]cellRun{cells[from:to]})
+			for i := range run {
+				a.put(&run[i])
+			}
+		default:
+			if a.held = append(a.held, cells[from:to]...); len(a.held) > maxHeldCells {
+				a.enter(group)
+				a.releaseHeld()
+			}
+		}
+		from = to
+	}
+}
+
+// beginGroup joins the cells that are held when they are of another group.
+func (a *scanCall) beginGroup(group int32) {
+	if len(a.held) > 0 && a.held[0].group != group {
+		a.joinHeld()
+	}
+	if int(group) != a.group {
+		a.enter(group)
+		a.released = false
+	}
+}
+
 // joinHeld adds the held cells in the order of InfluxDB: in each shard, group by group, those of all series as a merge by
 // time yields them, then those of the shards.
 func (a *scanCall) joinHeld() {
@@ -35,7 +75,7 @@ func (a *scanCall) joinHeld() {
 	for i := range cells {
 		a.put(&cells[i])
 	}
-	a.held = nil
+	a.held = a.held[:0]
 }
 
 // cellRun is cells in order of their groups and windows, each window once.
@@ -57,6 +97,15 @@ func splitCells(cells []cell, key func(*cell) int32) []cellRun {
 
 // joinRuns adds up the cells of every window.
 func (a *scanCall) joinRuns(runs []cellRun) cellRun {
+	if len(runs) == 1 { // each window is there once
+		if a.kind == aggregateMean {
+			for i := range runs[0] {
+				c := &runs[0][i]
+				c.val = floatValue(weighted(c) / float64(c.n))
+			}
+		}
+		return runs[0]
+	}
 	var out cellRun
 	var sum float64
 	settle := func() {

@@ -46,7 +46,7 @@ type scanCall struct {
 	finished bool // nobody reads on
 
 	inOrder  bool   // the order of additions shows: cells are held and added as joinHeld tells
-	held     []cell // of all groups
+	held     []cell // of all groups; of one when there is only one shard
 	released bool   // there were too many of them
 
 	group   int // whose cells are being joined
@@ -201,6 +201,10 @@ func (a *aggregateScan) takeUnit() error {
 
 // take joins the cells of a unit.
 func (c *scanCall) take(cells []cell) {
+	if c.inOrder && len(c.scan.source.view.shards) <= 1 {
+		c.takeInOrder(cells)
+		return
+	}
 	if c.inOrder && !c.released {
 		if c.held = append(c.held, cells...); len(c.held) > maxHeldCells {
 			c.releaseHeld()
@@ -214,15 +218,21 @@ func (c *scanCall) take(cells []cell) {
 
 // put joins a cell to those of its group. When it is the first of its group, the group before is complete.
 func (c *scanCall) put(found *cell) {
-	if int(found.group) != c.group {
-		c.finishGroup()
-		groups := c.scan.source.groups
-		if groups[found.group].outer.id != groups[c.group].outer.id {
-			c.finishOuter()
-		}
-		c.group = int(found.group)
-	}
+	c.enter(found.group)
 	c.join(found)
+}
+
+// enter makes a group the one at hand.
+func (c *scanCall) enter(group int32) {
+	if int(group) == c.group {
+		return
+	}
+	c.finishGroup()
+	groups := c.scan.source.groups
+	if groups[group].outer.id != groups[c.group].outer.id {
+		c.finishOuter()
+	}
+	c.group = int(group)
 }
 
 // launch keeps as many units running as there are workers.

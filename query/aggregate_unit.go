@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/timberlinedb/timberline/model"
@@ -54,6 +55,9 @@ func newUnitRun(a *aggregateScan, unit [2]int) *unitRun {
 	return u
 }
 
+// mostForeseen bounds the cells that memory is reserved for before they are there.
+const mostForeseen = 1 << 12
+
 // keepCells flushes the cells of call k for a series. Those of one group are joined here where that makes no difference, so
 // that a window of many series is one cell.
 func (u *unitRun) keepCells(k int, group, place int32) {
@@ -61,6 +65,9 @@ func (u *unitRun) keepCells(k int, group, place int32) {
 	if join == nil {
 		from := len(u.cells[k])
 		u.cells[k] = u.aggs[k].flush(u.cells[k])
+		if from == 0 { // series mostly have cells in the same windows
+			u.cells[k] = slices.Grow(u.cells[k], min(len(u.cells[k])*(len(u.series)-1), mostForeseen))
+		}
 		for i := from; i < len(u.cells[k]); i++ {
 			u.cells[k][i].group, u.cells[k][i].series = group, place
 		}
