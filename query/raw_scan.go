@@ -48,12 +48,14 @@ func (r *rawScan) next() (*point, error) {
 		if r.group == len(r.source.groups) {
 			return nil, nil
 		}
-		r.openNext()
+		if err := r.openNext(); err != nil {
+			return nil, err
+		}
 	}
 }
 
 // openNext opens the groups that share the next outer tagset.
-func (r *rawScan) openNext() {
+func (r *rawScan) openNext() error {
 	s := r.source
 	outer := s.groups[r.group].outer
 	w := &shardWalk{opt: s.opt, spans: s.view.shards}
@@ -69,6 +71,7 @@ func (r *rawScan) openNext() {
 		w.groups = append(w.groups, group)
 	}
 	r.in = w
+	return r.fetchHeads(w)
 }
 
 func (r *rawScan) close() {
@@ -88,6 +91,11 @@ type rawSeries struct {
 	group  *seriesGroup
 	series *sourceSeries
 	ids    [1]model.SeriesID
+
+	head    *point // the first row, when it was fetched beforehand; not yet handed out
+	fetched bool   // it was
+	empty   bool   // and there is none
+	edge    int64  // its timestamp
 
 	cursor cursor.Cursor
 	opened bool
@@ -109,7 +117,7 @@ func (r *rawSeries) open() error {
 		Measurement: s.measurement,
 		Series:      r.ids[:],
 		Fields:      r.scan.layout.fields,
-		Range:       model.TimeRange{Min: s.opt.start, Max: s.opt.end},
+		Range:       r.rest(),
 		Descending:  !s.opt.ascending,
 	})
 	if err != nil {
@@ -147,7 +155,28 @@ func auxConstants(l *rowLayout, tags model.Tags) []value {
 	return values
 }
 
+// rest returns the time range that is still to be read.
+func (r *rawSeries) rest() model.TimeRange {
+	opt := r.scan.source.opt
+	span := model.TimeRange{Min: opt.start, Max: opt.end}
+	switch {
+	case !r.fetched:
+	case opt.ascending:
+		span.Min = r.edge + 1
+	default:
+		span.Max = r.edge - 1
+	}
+	return span
+}
+
 func (r *rawSeries) next() (*point, error) {
+	if p := r.head; p != nil {
+		if r.gate != nil && !r.gate.passes(p.time) {
+			return nil, nil
+		}
+		r.head = nil
+		return p, nil
+	}
 	i, ok, err := r.peek()
 	if err != nil || !ok || r.gate != nil && !r.gate.passes(r.batch.Times[i]) {
 		return nil, err
@@ -156,9 +185,21 @@ func (r *rawSeries) next() (*point, error) {
 	return r.point(i), nil
 }
 
+// peekTime returns the timestamp of the next row that counts, without taking it.
+func (r *rawSeries) peekTime() (t int64, ok bool, err error) {
+	if r.head != nil {
+		return r.head.time, true, nil
+	}
+	row, ok, err := r.peek()
+	if !ok || err != nil {
+		return 0, false, err
+	}
+	return r.batch.Times[row], true, nil
+}
+
 // peek moves to the next row that counts, without taking it, and returns its place in the batch.
 func (r *rawSeries) peek() (row int, ok bool, err error) {
-	if !r.opened {
+	if !r.opened && !r.empty {
 		if err := r.open(); err != nil {
 			return 0, false, err
 		}
@@ -205,7 +246,7 @@ func (r *rawSeries) point(i int) *point {
 }
 
 func (r *rawSeries) close() {
-	r.opened = true
+	r.opened, r.head = true, nil
 	if r.cursor != nil {
 		r.cursor.Close()
 		r.cursor, r.batch = nil, nil

@@ -63,11 +63,11 @@ func (w *shardWalk) openShard() error {
 		g := &w.groups[i]
 		var series []iterator
 		for _, s := range g.series {
-			row, ok, err := s.peek()
+			t, ok, err := s.peekTime()
 			if err != nil {
 				return err
 			}
-			if ok && w.gate.passes(s.batch.Times[row]) {
+			if ok && w.gate.passes(t) {
 				s.gate = &w.gate
 				series = append(series, s)
 			}
@@ -95,14 +95,14 @@ func (w *shardWalk) nearest() (t int64, ok bool, err error) {
 			continue
 		}
 		for _, s := range w.groups[i].series {
-			row, has, err := s.peek()
+			at, has, err := s.peekTime()
 			if err != nil {
 				return 0, false, err
 			}
 			if !has {
 				continue
 			}
-			if at := s.batch.Times[row]; !ok || w.opt.ascending == (at < t) {
+			if !ok || w.opt.ascending == (at < t) {
 				t, ok = at, true
 			}
 		}

@@ -355,7 +355,7 @@ func (sv *shardView) survivors(series *roaring.Bitmap) (left, unsure *roaring.Bi
 		}
 	}
 	for _, f := range sc.files {
-		f.block.Forget()
+		f.forget()
 	}
 	return sure, unsure
 }

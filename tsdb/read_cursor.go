@@ -129,7 +129,7 @@ func (c *seriesCursor) Close() error {
 			if s := &sc.sources[i]; s.cache != nil {
 				s.cache.close()
 			} else {
-				s.file.block.Forget()
+				s.file.forget()
 			}
 		}
 	}

@@ -27,6 +27,7 @@ type fileSource struct {
 	single  bool         // one series is read: the rest of a shared block is of no use
 	spans   []unit
 	block   tsm.Block
+	shared  *sharedMemo
 
 	// fields are those of the request; set where summaries are asked for.
 	fields []summedField
@@ -74,7 +75,48 @@ func (s *fileSource) open(id model.SeriesID, r model.TimeRange) (err error) {
 	return nil
 }
 
+// sharedBlocks is how many decoded shared blocks a source keeps. Series come in
+// order of their tags, which leads to and fro between a few blocks where numbers
+// are ordered as text.
+const sharedBlocks = 8
+
+// sharedMemo holds the shared blocks that were decoded last, for the next series
+// in them.
+type sharedMemo struct {
+	blocks  [sharedBlocks]tsm.Block
+	offsets [sharedBlocks]int64 // of these; 0: none
+	turn    int                 // which is replaced next
+}
+
+// decodeShared reads the rows of a series from a block of many.
+func (s *fileSource) decodeShared(ref *tsm.BlockRef) (*tsm.SeriesRows, error) {
+	if s.shared == nil {
+		s.shared = new(sharedMemo)
+	}
+	m := s.shared
+	at := slices.Index(m.offsets[:], ref.Offset())
+	if at < 0 {
+		at = m.turn
+		m.turn = (m.turn + 1) % sharedBlocks
+	}
+	m.offsets[at] = 0
+	if err := s.file.reader.ReadBlock(ref, s.numbers, &m.blocks[at]); err != nil {
+		return nil, err
+	}
+	m.offsets[at] = ref.Offset()
+	return &m.blocks[at].SeriesRows, nil
+}
+
+// forget drops what was decoded.
+func (s *fileSource) forget() {
+	s.block.Forget()
+	s.shared = nil
+}
+
 func (s *fileSource) decodeBlock(u unit) (*tsm.SeriesRows, error) {
+	if s.refs[u.at].Shared() && !s.single {
+		return s.decodeShared(&s.refs[u.at])
+	}
 	if err := s.file.reader.ReadBlock(&s.refs[u.at], s.numbers, &s.block); err != nil {
 		return nil, err
 	}

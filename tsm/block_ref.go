@@ -30,6 +30,9 @@ type BlockRef struct {
 // Shared reports whether the block holds rows of other series too.
 func (b *BlockRef) Shared() bool { return b.multi }
 
+// Offset returns where the block begins in its file, which is never 0.
+func (b *BlockRef) Offset() int64 { return b.offset }
+
 // Reader returns the reader of the file that the block lies in.
 func (b *BlockRef) Reader() *Reader { return b.reader }
 
