@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"sync"
-	"unsafe"
 
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
@@ -17,8 +16,11 @@ import (
 // manyRawSeries is how many series a merge must have for their first rows to be fetched beforehand.
 const manyRawSeries = 16
 
-// headBytes is what a series whose first row was fetched is reckoned with, without its other values.
-const headBytes = int64(unsafe.Sizeof(rawSeries{}) + unsafe.Sizeof(point{}) + unsafe.Sizeof(mergeItem{}))
+// What a series is reckoned with whose first row was fetched, and each value of that row.
+const (
+	headBytes  = 512 // of a rawSeries, a point and a mergeItem
+	valueBytes = 32
+)
 
 // fetchHeads fetches the first row of every series of a walk, where that pays.
 func (r *rawScan) fetchHeads(w *shardWalk) error {
@@ -32,7 +34,7 @@ func (r *rawScan) fetchHeads(w *shardWalk) error {
 	if len(list) < manyRawSeries {
 		return nil
 	}
-	if err := run.memory.reserve(int64(len(list)) * (headBytes + int64(len(r.layout.aux))*int64(unsafe.Sizeof(value{})))); err != nil {
+	if err := run.memory.reserve(int64(len(list)) * int64(headBytes+valueBytes*len(r.layout.aux))); err != nil {
 		return err
 	}
 	slices.SortFunc(list, func(a, b *rawSeries) int { return cmp.Compare(a.series.id, b.series.id) })
