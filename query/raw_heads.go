@@ -18,8 +18,8 @@ const manyRawSeries = 16
 
 // What a series is reckoned with whose first row was fetched, and each value of that row.
 const (
-	headBytes  = 512 // of a rawSeries, a point and a mergeItem
-	valueBytes = 32
+	headBytes      = 512 // of a rawSeries, a point and a mergeItem
+	headValueBytes = 32
 )
 
 // fetchHeads fetches the first row of every series of a walk, where that pays.
@@ -34,7 +34,7 @@ func (r *rawScan) fetchHeads(w *shardWalk) error {
 	if len(list) < manyRawSeries {
 		return nil
 	}
-	if err := run.memory.reserve(int64(len(list)) * int64(headBytes+valueBytes*len(r.layout.aux))); err != nil {
+	if err := run.memory.reserve(int64(len(list)) * int64(headBytes+headValueBytes*len(r.layout.aux))); err != nil {
 		return err
 	}
 	slices.SortFunc(list, func(a, b *rawSeries) int { return cmp.Compare(a.series.id, b.series.id) })
