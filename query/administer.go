@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/timberlinedb/timberline/catalog"
@@ -83,6 +84,9 @@ func (r *statementRun) showGrants(name string) ([]*Series, error) {
 
 // createContinuousQuery stores a continuous query with the databases and policies that it means today.
 func (r *statementRun) createContinuousQuery(stmt *influxql.CreateContinuousQueryStatement) error {
+	if stmt.Source.GroupByMonths() > 0 {
+		return errors.New("continuous queries need intervals of one length")
+	}
 	if err := r.normalize(stmt.Source, stmt.Database, r.req.Policy); err != nil {
 		return err
 	}

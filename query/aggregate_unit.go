@@ -116,7 +116,9 @@ func (u *unitRun) run() error {
 	}
 	if u.someUnfiltered() {
 		req.Offer = u.offer
-		req.Interval, req.Offset = u.scan.source.opt.interval, u.scan.source.opt.offset
+		if opt := u.scan.source.opt; opt.months == 0 {
+			req.Interval, req.Offset = opt.interval, opt.offset
+		}
 	}
 	defer u.scan.source.run.reads.add(&u.counts)
 	cur, err := u.scan.source.view.view.Read(u.scan.ctx, req)

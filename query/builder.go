@@ -191,8 +191,21 @@ func (b *builder) call(call *influxql.Call, sources influxql.Sources, opt scanOp
 		return b.holtWinters(call, sources, opt)
 	}
 	if isTransform(call.Name) {
-		opt.reachBack(extraWindows(call))
-		return b.transformed(call, sources, opt)
+		asked := opt.windows
+		n := extraWindows(call)
+		opt.reachBack(n)
+		if n == 0 || !opt.lookBack(asked) {
+			return b.transformed(call, sources, opt)
+		}
+		in, err := b.transformed(call, sources, opt)
+		if err == nil {
+			in.iterator = &rangeIterator{in: in.iterator, opt: &opt, asked: asked}
+		}
+		return in, err
+	}
+	asked := opt.windows
+	if opt.interval != 0 && opt.fill == influxql.PreviousFill {
+		opt.lookBack(asked)
 	}
 	opt.untimed = (!opt.selector || opt.interval != 0) && len(opt.groupBy) == len(opt.dimensions)
 	in, err := b.aggregate(call, sources, opt)
@@ -202,7 +215,7 @@ func (b *builder) call(call *influxql.Call, sources influxql.Sources, opt scanOp
 	if !opt.selector || opt.interval != 0 {
 		in.iterator = &intervalIterator{in: in.iterator, opt: &opt}
 		if opt.interval != 0 && opt.fill != influxql.NoFill {
-			in.iterator = newFillIterator(in.iterator, b.run, call, in.kind, &opt)
+			in.iterator = newFillIterator(in.iterator, b.run, call, in.kind, &opt, asked)
 		}
 	}
 	return in, nil
@@ -232,6 +245,10 @@ func extraWindows(call *influxql.Call) int64 {
 // reachBack moves the beginning of the range, in the direction of the statement, by n windows.
 func (o *scanOptions) reachBack(n int64) {
 	if o.interval == 0 {
+		return
+	}
+	if o.months > 0 {
+		o.reachBackMonths(n)
 		return
 	}
 	if o.ascending {

@@ -19,10 +19,12 @@ type compiled struct {
 	times     influxql.TimeRange
 	ascending bool
 
-	interval          time.Duration
+	interval          time.Duration // the average of calendar intervals
+	months            int           // of calendar intervals
 	offset            time.Duration
-	inheritedInterval bool // the interval is that of the statement around
-	extraIntervals    int  // intervals that transformations need beyond the range
+	inheritedInterval bool          // the interval is that of the statement around
+	age               time.Duration // of fill(previous, age), how far before the range to look
+	extraIntervals    int           // intervals that transformations need beyond the range
 
 	fill      influxql.FillOption
 	hasTarget bool
@@ -58,6 +60,7 @@ func compileSelect(stmt *influxql.SelectStatement, now time.Time) (*compiled, er
 func (c *compiled) preprocess() error {
 	s := c.stmt
 	c.ascending, c.limit, c.hasTarget, c.fill = s.TimeAscending(), s.Limit, s.Target != nil, s.Fill
+	c.age = s.FillAge
 	cond, times, err := influxql.ConditionExpr(s.Condition, &influxql.NowValuer{Now: c.now, Location: s.Location})
 	if err != nil {
 		return err
@@ -114,12 +117,12 @@ func (c *compiled) compileSubquery(stmt *influxql.SelectStatement) error {
 	sub.ascending = c.ascending
 	sub.times = sub.times.Intersect(c.times)
 	if sub.interval == 0 && c.interval != 0 {
-		sub.interval, sub.inheritedInterval = c.interval, true
+		sub.interval, sub.months, sub.inheritedInterval = c.interval, c.months, true
 	}
 	if err := sub.compile(); err != nil {
 		return err
 	}
-	c.extraIntervals = max(c.extraIntervals, sub.extraIntervals)
+	c.extraIntervals, c.age = max(c.extraIntervals, sub.extraIntervals), max(c.age, sub.age)
 	finishRewriting(stmt)
 	return nil
 }
@@ -152,16 +155,23 @@ func (c *compiled) compileTimeDimension(call *influxql.Call) error {
 	if n := len(call.Args); n < 1 || n > 2 {
 		return errors.New("time dimension expected 1 or 2 arguments")
 	}
-	width, ok := call.Args[0].(*influxql.DurationLiteral)
+	single := influxql.SelectStatement{Dimensions: influxql.Dimensions{{Expr: call}}}
+	width, err := single.GroupByInterval()
 	switch {
-	case !ok:
-		return errors.New("time dimension must have duration argument")
+	case err != nil:
+		return err
 	case c.interval != 0:
 		return errors.New("multiple time dimensions not allowed")
 	}
-	c.interval = width.Value
+	c.interval, c.months = width, single.GroupByMonths()
 	if len(call.Args) == 1 {
 		return nil
+	}
+	if done, err := c.compileWeekStart(call); done || err != nil {
+		return err
+	}
+	if _, ok := call.Args[1].(*influxql.DurationLiteral); !ok && c.months > 0 {
+		return errors.New("groups of months can only be moved by a duration")
 	}
 	offset, err := c.timeOffset(call.Args[1])
 	if err != nil {

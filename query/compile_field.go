@@ -348,6 +348,9 @@ func (c *fieldCompiler) compileHoltWinters(call *influxql.Call) error {
 	if c.interval == 0 {
 		return fmt.Errorf("%s aggregate requires a GROUP BY interval", name)
 	}
+	if c.months > 0 {
+		return fmt.Errorf("%s needs intervals of one length", name)
+	}
 	return c.compileNested(inner)
 }
 

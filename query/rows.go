@@ -282,6 +282,9 @@ func (c *joinedRows) before(p, q *point) bool {
 // rows builds the cursor of a statement whose fields were rewritten. The columns are those of the fields, with the extra
 // ones of top and bottom, without the time.
 func (b *builder) rows(stmt *influxql.SelectStatement, base *scanOptions) (rowCursor, error) {
+	if stmt.Join {
+		return b.joinSources(stmt, base)
+	}
 	if !arranged(stmt) {
 		return b.plainRows(stmt, base)
 	}

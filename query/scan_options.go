@@ -23,6 +23,9 @@ type scanOptions struct {
 
 	fill      influxql.FillOption
 	fillValue value
+	fillAge   int64 // of fill(previous, age); 0: any, within the range
+
+	lookedBack bool // the range begins earlier by that age
 
 	limit, rowOffset int // rows of a group
 	slimit, soffset  int // groups
@@ -52,11 +55,12 @@ func newScanOptions(stmt *influxql.SelectStatement, now time.Time) (*scanOptions
 	opt := &scanOptions{
 		windows: windows{
 			start: times.MinTimeNano(), end: times.MaxTimeNano(),
-			interval: int64(interval), offset: int64(offset), location: stmt.Location,
+			interval: int64(interval), offset: int64(offset), months: int64(stmt.GroupByMonths()), location: stmt.Location,
 		},
 		condition: cond,
 		ascending: stmt.TimeAscending(), ordered: true,
 		fill:      stmt.Fill,
+		fillAge:   int64(stmt.FillAge),
 		fillValue: fillValueOf(stmt.FillValue),
 		limit:     stmt.Limit, rowOffset: stmt.Offset, slimit: stmt.SLimit, soffset: stmt.SOffset,
 		writing: stmt.Target != nil,
@@ -112,7 +116,10 @@ func (o *scanOptions) forSubquery(stmt *influxql.SelectStatement, now time.Time)
 	sub.ascending = o.ascending
 	sub.ordered = o.ordered
 	if sub.interval == 0 {
-		sub.interval, sub.offset = o.interval, o.offset
+		sub.interval, sub.offset, sub.months = o.interval, o.offset, o.months
+		if sub.months > 0 && sub.location == nil {
+			sub.location = o.location
+		}
 	}
 	return sub, nil
 }

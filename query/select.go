@@ -58,6 +58,16 @@ func (r *statementRun) shardRange(c *compiled, start, end int64) model.TimeRange
 			times.Min = last - interval*(most-1)
 		}
 	}
+	if c.age > 0 {
+		if c.ascending {
+			times.Min = saturatingSum(saturatingSum(times.Min, -int64(c.age)), -interval)
+		} else {
+			times.Max = saturatingSum(saturatingSum(times.Max, int64(c.age)), interval)
+		}
+	}
+	if c.months > 0 {
+		interval *= 2 // months may be longer than the average
+	}
 	if interval > 0 && c.extraIntervals > 0 {
 		if c.ascending {
 			times.Min = saturatingSubtract(times.Min, interval, int64(c.extraIntervals))
@@ -77,7 +87,11 @@ func (r *statementRun) checkBuckets(stmt *influxql.SelectStatement, opt *scanOpt
 	}
 	first, _ := opt.of(opt.start)
 	last, _ := opt.of(opt.end - 1)
-	if n := (last - first + opt.interval) / opt.interval; n > most {
+	n := (last - first + opt.interval) / opt.interval
+	if opt.months > 0 {
+		n = opt.ordinal(last) - opt.ordinal(first) + 1
+	}
+	if n > most {
 		return &LimitError{Limit: limitBuckets, Got: n, Most: most}
 	}
 	return nil

@@ -98,7 +98,9 @@ type fillIterator struct {
 }
 
 // newFillIterator wraps the points of a call. Where nothing was counted, the count is zero, not null.
-func newFillIterator(in iterator, run *statementRun, call *influxql.Call, kind model.FieldType, opt *scanOptions) iterator {
+//
+// asked is the range that the answer is for; that of opt may begin earlier, so that there is something to fill with.
+func newFillIterator(in iterator, run *statementRun, call *influxql.Call, kind model.FieldType, opt *scanOptions, asked windows) iterator {
 	f := &fillIterator{in: peeker{in: in}, run: run, opt: opt, fill: opt.fill, fillValue: opt.fillValue.castTo(dataType(kind)), kind: kind}
 	if f.fill == influxql.NumberFill && f.fillValue.kind != kind {
 		f.fillValue = value{kind: kind} // a number fills strings and booleans with "" and false
@@ -106,8 +108,8 @@ func newFillIterator(in iterator, run *statementRun, call *influxql.Call, kind m
 	if opt.fill == influxql.NullFill && call.Name == "count" {
 		f.fill, f.fillValue = influxql.NumberFill, integerValue(0)
 	}
-	f.from, _ = opt.of(opt.start)
-	f.to, _ = opt.of(opt.end)
+	f.from, _ = opt.of(asked.start)
+	f.to, _ = opt.of(asked.end)
 	if !opt.ascending {
 		f.from, f.to = f.to, f.from
 	}
@@ -118,6 +120,9 @@ func (f *fillIterator) close() { f.in.close() }
 
 func (f *fillIterator) next() (*point, error) {
 	p, err := f.in.next()
+	if err == nil && f.opt.fillAge > 0 {
+		p, err = f.skipEarly(p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +153,25 @@ func (f *fillIterator) next() (*point, error) {
 		f.prev = p
 	}
 	f.advance()
+	return p, nil
+}
+
+// skipEarly takes the points before the range, which are only there to fill with, and returns the one behind them.
+func (f *fillIterator) skipEarly(p *point) (*point, error) {
+	for p != nil && (f.opt.ascending && p.time < f.from || !f.opt.ascending && p.time > f.from) {
+		if !f.started || p.name != f.name || p.tags.id != f.tags.id {
+			if f.started && f.windowsLeft() {
+				return p, nil // of the next series, whose turn has not come
+			}
+			f.started = true
+			f.begin(p)
+		}
+		f.prev = p
+		var err error
+		if p, err = f.in.next(); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
@@ -187,7 +211,7 @@ func (f *fillIterator) missing() (*point, error) {
 	case influxql.NumberFill:
 		p.val = f.fillValue
 	case influxql.PreviousFill:
-		if f.prev != nil {
+		if f.prev != nil && (f.opt.fillAge == 0 || abs(f.time-f.prev.time) <= f.opt.fillAge) {
 			p.val = f.prev.val
 		}
 	case influxql.LinearFill:
@@ -203,6 +227,17 @@ func (f *fillIterator) missing() (*point, error) {
 		}
 	}
 	return p, nil
+}
+
+// advanceMonths is advance for calendar intervals.
+func (f *fillIterator) advanceMonths() {
+	group := f.opt.group(f.time)
+	if f.opt.ascending {
+		f.time = f.opt.groupStart(group + 1)
+	} else {
+		f.time = f.opt.groupStart(group - 1)
+	}
+	f.over = f.time == influxql.MinTime || f.time == influxql.MaxTime
 }
 
 // countFilled checks the limit on windows that are filled.
@@ -221,8 +256,7 @@ func (f *fillIterator) between(a, b *point) value {
 	if !ok1 || !ok2 || a.val.kind != b.val.kind {
 		return value{}
 	}
-	width := f.opt.interval
-	v := linear(f.time/width, a.time/width, b.time/width, x, y)
+	v := linear(f.opt.ordinal(f.time), f.opt.ordinal(a.time), f.opt.ordinal(b.time), x, y)
 	switch a.val.kind {
 	case model.Integer:
 		return integerValue(int64(v))
@@ -240,6 +274,10 @@ func linear(t, t0, t1 int64, v0, v1 float64) float64 {
 
 // advance moves to the next window, across changes of the zone's offset.
 func (f *fillIterator) advance() {
+	if f.opt.months > 0 {
+		f.advanceMonths()
+		return
+	}
 	switch step := f.opt.interval; {
 	case f.opt.ascending && f.time > influxql.MaxTime-step, !f.opt.ascending && f.time < influxql.MinTime+step:
 		f.over = true

@@ -12,6 +12,7 @@ type windows struct {
 	start, end int64 // both included
 	interval   int64 // nanoseconds; 0: none
 	offset     int64
+	months     int64 // of calendar intervals, whose interval is only the average; 0: all windows are of one length
 	location   *time.Location
 }
 
@@ -29,6 +30,10 @@ func (w *windows) zone(t int64) int64 {
 func (w *windows) of(t int64) (start, end int64) {
 	if w.interval == 0 {
 		return w.start, w.end + 1
+	}
+	if w.months > 0 {
+		group := w.group(t)
+		return w.groupStart(group), w.groupStart(group + 1)
 	}
 	zone := w.zone(saturatingSum(t, -w.offset))
 	into := modulo(t, w.interval) - modulo(w.offset, w.interval)
