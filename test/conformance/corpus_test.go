@@ -12,8 +12,12 @@ import (
 	"github.com/timberlinedb/timberline/test/blackbox"
 )
 
-// minShare is the part of the corpus that must pass, in percent.
-const minShare = 50
+// excepted are the cases that are answered otherwise on purpose; docs/influxql.md has the list with reasons.
+var excepted = map[string]bool{
+	"probe_select#04": true, "probe_delete#05": true, "probe_delete#07": true, "probe_delete#12": true,
+}
+
+var failures = regexp.MustCompile(`(?m)^FAIL (\S+)`)
 
 var totals = regexp.MustCompile(`(\d+) passed, (\d+) failed, (\d+) skipped`)
 
@@ -29,7 +33,7 @@ func TestCorpus(t *testing.T) {
 		t.Fatalf("build the runner: %v\n%s", err, out)
 	}
 	s := blackbox.Start(t, t.TempDir())
-	out, err := exec.Command(runner, "-url", s.URL, "-cases", filepath.Join(dir, "influxql"), "-with", "uint64-support=true", "-q").CombinedOutput()
+	out, err := exec.Command(runner, "-url", s.URL, "-cases", filepath.Join(dir, "influxql"), "-with", "uint64-support=true").CombinedOutput()
 	if _, failed := err.(*exec.ExitError); err != nil && !failed {
 		t.Fatal(err)
 	}
@@ -43,8 +47,20 @@ func TestCorpus(t *testing.T) {
 	if os.Getenv("CI") != "" || testing.Verbose() {
 		t.Log(tail(string(out)))
 	}
-	if passed == 0 || passed*100 < minShare*(passed+failed) {
-		t.Errorf("corpus: %s, want at least %d %% to pass\n%s", m[0], minShare, tail(string(out)))
+	if passed == 0 {
+		t.Errorf("corpus: %s\n%s", m[0], tail(string(out)))
+	}
+	named := failures.FindAllStringSubmatch(string(out), -1)
+	if len(named) != failed {
+		t.Errorf("the runner names %d failures and counts %d", len(named), failed)
+	}
+	for _, f := range named {
+		if !excepted[f[1]] {
+			t.Errorf("%s fails", f[1])
+		}
+	}
+	if failed < len(excepted) {
+		t.Errorf("%d cases are excepted, only %d fail", len(excepted), failed)
 	}
 }
 
