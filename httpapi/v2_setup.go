@@ -59,6 +59,9 @@ func (req *setupRequest) check() *failure {
 		}
 	}
 	const mostHours = int64(1<<63-1) / int64(time.Hour)
+	if req.RetentionPeriodSeconds != 0 {
+		req.RetentionPeriodHours = 0 // the Go client sends nanoseconds in it
+	}
 	if req.RetentionPeriodSeconds < 0 || req.RetentionPeriodSeconds > mostHours*3600 || req.RetentionPeriodHours < 0 || req.RetentionPeriodHours > mostHours {
 		return unprocessable("retention period is out of range")
 	}

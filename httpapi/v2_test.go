@@ -428,7 +428,7 @@ func TestSessionsAreBounded(t *testing.T) {
 
 func TestSetup(t *testing.T) {
 	h, cat := newV2(t)
-	const body = `{"username":"boss","password":"correct horse","org":"acme","bucket":"first","retentionPeriodSeconds":86400,"token":"my-super-secret-auth-token"}`
+	const body = `{"username":"boss","password":"correct horse","org":"acme","bucket":"first","retentionPeriodSeconds":86400,"retentionPeriodHrs":86400000000000,"token":"my-super-secret-auth-token"}`
 	h.walk(t, "", []step{
 		{"GET", "/api/v2/setup", "", 200, []string{`{"allowed":false}`}, nil},
 		{"POST", "/api/v2/setup", body, 422, []string{`"code":"conflict"`, "onboarding has already been completed"}, nil},

@@ -33,6 +33,7 @@ var suites = []suite{
 	{name: "vet", dir: ".", args: []string{"vet", "./..."}},
 	{name: "unit", dir: ".", args: []string{"test", "-json", "-count=1", "-timeout", "15m", "./..."}},
 	{name: "language", dir: "test/influxqlref", args: []string{"test", "-json", "-count=1", "-timeout", "10m", "./..."}},
+	{name: "libraries", dir: "test/v2", args: []string{"test", "-json", "-count=1", "-timeout", "10m", "./..."}},
 	{name: "telegraf", dir: "test/telegraf", args: []string{"test", "-json", "-count=1", "-timeout", "15m", "./..."}},
 }
 
@@ -62,6 +63,7 @@ func main() {
 		os.Exit(2)
 	}
 	install()
+	installNode()
 	o := &outcome{verbose: *verbose}
 	for _, s := range suites {
 		if pick.MatchString(s.name) {
@@ -91,6 +93,26 @@ func install() {
 		if err := quiet(apt, "install", "-y", "--no-install-recommends", name); err != nil {
 			fmt.Printf("   %s is not to be had: %v\n", name, err)
 		}
+	}
+}
+
+// nodeDir has the npm packages that the tests use, by version and checksum.
+const nodeDir = "test/clients/js"
+
+// installNode asks npm for what is missing. Scripts of packages are not run.
+func installNode() {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(nodeDir, "node_modules")); err == nil {
+		return
+	}
+	fmt.Println("== installing npm packages in", nodeDir)
+	cmd := exec.Command(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = nodeDir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Printf("   they are not to be had: %v\n%s", err, out)
 	}
 }
 
