@@ -276,10 +276,17 @@ func TestCreate(t *testing.T) {
 	if err := c.Create(t.Context()); err != nil || fmt.Sprint(seen) != `[POST /query CREATE DATABASE "a\"b"]` {
 		t.Errorf("sent %q, %v", seen, err)
 	}
-	for text, want := range map[string]error{`{"results":[{"error":"no"}]}`: ErrRefused} {
-		c := serve(t, Target{}, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) })
-		if err := c.Create(t.Context()); !errors.Is(err, want) {
-			t.Errorf("%s: %v", text, err)
+	for _, answer := range []struct {
+		status int
+		text   string
+		want   error
+	}{{200, `{"results":[{"error":"no"}]}`, ErrRefused}, {401, `{"error":"who?"}`, ErrCredentials}, {403, `{"error":"not you"}`, nil}, {404, "", nil}} {
+		c := serve(t, Target{}, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(answer.status)
+			io.WriteString(w, answer.text)
+		})
+		if err := c.Create(t.Context()); !errors.Is(err, answer.want) {
+			t.Errorf("%d %s: %v", answer.status, answer.text, err)
 		}
 	}
 }

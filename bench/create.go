@@ -10,7 +10,8 @@ import (
 )
 
 // Create makes the database or bucket when it is not there. Servers that make
-// databases by themselves and know no statement for it are left alone.
+// databases by themselves and know no statement for it are left alone, and so
+// are those that do not let this user make one: writes will tell.
 func (c *Client) Create(ctx context.Context) error {
 	if c.target.API == V2 {
 		done, err := c.createBucket(ctx)
@@ -28,8 +29,10 @@ func (c *Client) Create(ctx context.Context) error {
 		return fmt.Errorf("create the database: %w", err)
 	}
 	switch {
-	case answer.status == http.StatusUnauthorized || answer.status == http.StatusForbidden:
+	case answer.status == http.StatusUnauthorized:
 		return fmt.Errorf("create the database: %w", c.refusal(answer))
+	case answer.status == http.StatusForbidden: // a user who may only write, to what is there
+		return nil
 	case answer.status == http.StatusNotFound || answer.status == http.StatusMethodNotAllowed || answer.status == http.StatusBadRequest && c.target.API == V2:
 		return nil // writes will tell
 	case answer.status != http.StatusOK || strings.Contains(string(answer.text), `"error":`):
@@ -54,7 +57,10 @@ func (c *Client) createBucket(ctx context.Context) (done bool, err error) {
 	if answer.status == http.StatusOK && json.Unmarshal(answer.text, &found) == nil && len(found.Buckets) > 0 {
 		return true, nil
 	}
-	if answer.status == http.StatusUnauthorized || answer.status == http.StatusForbidden {
+	if answer.status == http.StatusForbidden {
+		return true, nil
+	}
+	if answer.status == http.StatusUnauthorized {
 		return false, fmt.Errorf("look for the bucket: %w", c.refusal(answer))
 	}
 	org, err := c.orgID(ctx)

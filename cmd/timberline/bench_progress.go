@@ -30,6 +30,7 @@ func newProgress(w io.Writer, what, unit string, total int64) *benchProgress {
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(100*time.Millisecond))
+		p.bar.RenderBlank() // its clock starts here; fails only where the bar cannot be drawn
 	}
 	return p
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,14 +16,14 @@ import (
 )
 
 // startServer runs serve in this process until the test ends and returns its address.
-func startServer(t *testing.T) string {
+func startServer(t *testing.T, flags ...string) string {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	var out, log lockedBuffer
 	done := make(chan error, 1)
 	dir := t.TempDir()
 	go func() {
-		done <- runTo(ctx, &out, &log, "serve", "--data-dir", dir, "--http-addr", "127.0.0.1:0")
+		done <- runTo(ctx, &out, &log, append([]string{"serve", "--data-dir", dir, "--http-addr", "127.0.0.1:0"}, flags...)...)
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -118,6 +122,49 @@ func TestBenchErrors(t *testing.T) {
 	} {
 		_, _, err := run(t.Context(), append([]string{"bench"}, strings.Fields(c.args)...)...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.args, err, c.want)
+		}
+	}
+}
+
+// TestBenchCredentials: a server with users takes those who may write.
+func TestBenchCredentials(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "t.toml")
+	if err := os.WriteFile(file, []byte("[http]\nauth-enabled = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := startServer(t, "--config", file)
+	statement := func(user, q string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, address+"/query", strings.NewReader(url.Values{"q": {q}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if user != "" {
+			r.SetBasicAuth(user, "pw")
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", q, answer.Status)
+		}
+	}
+	statement("", "CREATE USER root WITH PASSWORD 'pw' WITH ALL PRIVILEGES")
+	statement("root", "CREATE DATABASE bench; CREATE USER writer WITH PASSWORD 'pw'; GRANT WRITE ON bench TO writer; CREATE USER stranger WITH PASSWORD 'pw'")
+	defer http.DefaultClient.CloseIdleConnections()
+	for _, c := range []struct{ args, want string }{
+		{"--username root --password pw --db other", ""},
+		{"--username writer --password pw", ""},
+		{"--username root --password wrong", "the server refuses the credentials: 401 Unauthorized: authorization failed (give --token, or"},
+		{"--username stranger --password pw", "the server refuses the credentials: 403 Forbidden"},
+		{"", "the server refuses the credentials: 401"},
+	} {
+		_, _, err := run(t.Context(), append([]string{"bench", "write", "--rows", "100", "--url", address}, strings.Fields(c.args)...)...)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.args, err, c.want)
 		}
 	}

@@ -13,7 +13,7 @@ func TestRenderRow(t *testing.T) {
 		return map[string]asked{"lastpoint": {Latencies: bench.Latencies{P50: p50, P99: 2 * p50}, CPU: p50 / 2, Contents: bench.Contents{Values: values}}}
 	}
 	turn := func(lines, p50 float64, found int64, values int) *result {
-		return &result{LinesPerS: lines, LoadCPU: 1e9 / lines, PeakMemory: 5e6, Disk: 1e6, BytesPerVal: 0.5, StartClean: time.Second,
+		return &result{LinesPerS: lines, LoadCPU: 1e9 / lines, PeakLoad: 4e6, PeakMemory: 5e6, Disk: 1e6, BytesPerVal: 0.5, StartClean: time.Second,
 			StartKilled: 2 * time.Second, AckedKilled: 10, FoundKilled: found, Settled: true, Questions: latency(p50, values), whole: true}
 	}
 	results := map[string][]*result{

@@ -19,7 +19,10 @@ type result struct {
 	LoadCPU      float64 // ns of the server per value, until the last answer
 	SettledCPU   float64 // the same, until background work had ended
 	Settled      bool
-	PeakMemory   int64 // bytes
+	PeakLoad     int64   // bytes, until background work had ended
+	PeakMemory   int64   // bytes, questions included
+	AckP50       float64 // ms from a request of lines to its answer
+	AckP99       float64
 	Disk         int64 // bytes
 	BytesPerVal  float64
 	StartClean   time.Duration
@@ -94,11 +97,12 @@ func (t turn) measureLoad(ctx context.Context, r *result) error {
 	}
 	perValue := func() float64 { return float64(p.cpu()-before) / float64(t.load.Values) }
 	r.LinesPerS, r.LoadCPU, r.Retries, r.RefusedLines = report.LinesPerSecond, perValue(), report.Retries, report.RefusedLines
+	r.AckP50, r.AckP99 = report.Request.P50, report.Request.P99
 	if err := t.tell(ctx, c, t.peer.flush); err != nil {
 		return err
 	}
 	r.Settled = p.settle(t.dir, 0)
-	r.SettledCPU = perValue()
+	r.SettledCPU, r.PeakLoad = perValue(), p.peakMemory()
 	if r.whole && t.options.questions > 0 {
 		if err := t.ask(ctx, p, c, r); err != nil {
 			return err
