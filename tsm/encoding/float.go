@@ -268,7 +268,7 @@ func DecodeFloats(dst []float64, src []byte, n int) ([]float64, error) {
 	case XOR:
 		return decodeXOR(dst, body, n)
 	case OrderedPacked:
-		return decodeOrdered(dst, body, n)
+		return decodeFloatsOf(dst, body, n, 0)
 	default:
 		return dst[:0], malformed("float page has %v", codec)
 	}
@@ -290,27 +290,71 @@ func decodeDecimal(dst []float64, src []byte, n int) (_ []float64, err error) {
 		}
 		rest = rest[8:]
 	}
+	if dst, err = decodeFloatsOf(dst, rest, n, divisor); err != nil {
+		return dst, err
+	}
+	return setExceptions(dst, exceptions, count)
+}
+
+// decodeFloatsOf decodes the integer page inside of a float page: mantissas to be
+// divided by divisor, or ordered integers when that is zero.
+func decodeFloatsOf(dst []float64, src []byte, n int, divisor float64) ([]float64, error) {
+	if len(src) == 0 || streamed(Codec(src[0])) {
+		return streamFloats(dst, src, n, divisor)
+	}
 	p := borrow(0)
 	defer scratch.Put(p)
-	mantissas, rest, err := decodeWords(*p, rest, n)
+	words, rest, err := decodeWords(*p, src, n)
 	if err == nil {
 		err = endOfPage(rest)
 	}
 	if err != nil {
 		return dst[:0], err
 	}
-	*p = mantissas
+	*p = words
 	dst = grow(dst, n)
-	if divisor == 1 {
-		for i, m := range mantissas {
-			dst[i] = float64(m)
+	floatsOf(dst, words, divisor)
+	return dst, nil
+}
+
+// streamFloats does it group by group, which saves a trip through memory.
+func streamFloats(dst []float64, src []byte, n int, divisor float64) ([]float64, error) {
+	s, err := openWords(src, n)
+	if err != nil {
+		return dst[:0], err
+	}
+	dst = grow(dst, n)
+	var g group
+	for at := 0; at < n; at += groupSize {
+		m, err := s.next(&g)
+		if err != nil {
+			return dst[:0], err
 		}
-	} else {
-		for i, m := range mantissas {
-			dst[i] = float64(m) / divisor
+		floatsOf(dst[at:at+m], g[:m], divisor)
+	}
+	if err := endOfPage(s.src); err != nil {
+		return dst[:0], err
+	}
+	return dst, nil
+}
+
+// floatsOf converts as many words as there are floats.
+func floatsOf[T word](dst []float64, words []T, divisor float64) {
+	words = words[:len(dst)]
+	switch divisor {
+	case 0:
+		for i := range dst {
+			dst[i] = floatOfOrdered(int64(words[i]))
+		}
+	case 1:
+		for i := range dst {
+			dst[i] = float64(int64(words[i]))
+		}
+	default:
+		for i := range dst {
+			dst[i] = float64(int64(words[i])) / divisor
 		}
 	}
-	return setExceptions(dst, exceptions, count)
 }
 
 // setExceptions overwrites the values that are no decimals. The caller has
@@ -325,24 +369,6 @@ func setExceptions(dst []float64, list []byte, count uint64) ([]float64, error) 
 		}
 		dst[at] = math.Float64frombits(binary.LittleEndian.Uint64(rest))
 		list = rest[8:]
-	}
-	return dst, nil
-}
-
-func decodeOrdered(dst []float64, src []byte, n int) ([]float64, error) {
-	p := borrow(0)
-	defer scratch.Put(p)
-	ordered, rest, err := decodeWords(*p, src, n)
-	if err == nil {
-		err = endOfPage(rest)
-	}
-	if err != nil {
-		return dst[:0], err
-	}
-	*p = ordered
-	dst = grow(dst, n)
-	for i, o := range ordered {
-		dst[i] = floatOfOrdered(o)
 	}
 	return dst, nil
 }

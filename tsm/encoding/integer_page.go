@@ -90,6 +90,9 @@ type wordStream struct {
 	prev, delta uint64
 }
 
+// streamed reports whether wordStream decodes a codec.
+func streamed(c Codec) bool { return c != Huffman && c != ValueDictionary && c != Runs }
+
 // openWords reads the head of an integer page of n values.
 func openWords(src []byte, n int) (s wordStream, err error) {
 	if len(src) == 0 {
