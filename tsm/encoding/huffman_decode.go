@@ -1,8 +1,6 @@
 package encoding
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // tokenStream reads the tokens of a huffman page.
 type tokenStream struct {
@@ -13,7 +11,7 @@ type tokenStream struct {
 }
 
 // readTokens fills dst with the running sums of q. Behind the end of the stream it
-// reads zeros; over tells.
+// reads zeros; rest tells.
 func readTokens[T word](s *tokenStream, dst []T) {
 	i := 0
 	for i < len(dst) {
