@@ -105,7 +105,7 @@ func TestStarting(t *testing.T) {
 	h := newHouse(t)
 	h.Detach()
 	want(t, h.ask("GET", "/ping", ""), 204, "")
-	want(t, h.ask("GET", "/health", ""), 503, `{"checks":[],"message":"starting","name":"influxdb","status":"fail","version":"1.8.10"}`+"\n")
+	want(t, h.ask("GET", "/health", ""), 503, `{"checks":[],"durability":"durable","message":"starting","name":"influxdb","status":"fail","version":"1.8.10"}`+"\n")
 	for _, target := range []string{"/ready", "/query?q=x", "/metrics", "/debug/vars", "/nope"} {
 		w := h.ask("GET", target, "")
 		want(t, w, 503, `{"status":"starting"}`+"\n")

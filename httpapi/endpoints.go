@@ -73,6 +73,7 @@ func (h *Handler) Endpoints() []Endpoint {
 		{get, "/debug/vars", Observe, h.serveVars, nil},
 		{get, "/debug/requests", Observe, h.serveRequests, nil},
 
+		{get, "/openapi.yaml", Public, h.serveOpenAPI, nil},
 		{get, "/api/v2", Public, h.serveLinks, nil},
 		{get, "/api/v2/setup", Public, h.serveSetupAllowed, nil},
 		{post, "/api/v2/setup", Public, h.serveSetup, nil},

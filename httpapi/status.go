@@ -64,6 +64,7 @@ func (h *Handler) writeHealth(w http.ResponseWriter, status int, word, message s
 	if h.opt.Commit != "" {
 		body = appendString(append(body, `,"commit":`...), h.opt.Commit)
 	}
+	body = appendString(append(body, `,"durability":`...), h.opt.Durability)
 	body = appendString(append(body, `,"message":`...), message)
 	body = appendString(append(body, `,"name":"influxdb","status":`...), word)
 	body = append(appendString(append(body, `,"version":`...), h.opt.Version), '}')

@@ -25,15 +25,15 @@ func TestPing(t *testing.T) {
 func TestHealth(t *testing.T) {
 	h := newHouse(t)
 	w := h.ask("GET", "/health", "")
-	want(t, w, 200, `{"checks":[],"message":"ready for queries and writes","name":"influxdb","status":"pass","version":"1.8.10"}`+"\n")
+	want(t, w, 200, `{"checks":[],"durability":"durable","message":"ready for queries and writes","name":"influxdb","status":"pass","version":"1.8.10"}`+"\n")
 	if ct := w.Header().Get("Content-Type"); !strings.HasPrefix(ct, "application/json") {
 		t.Errorf("content type is %s", ct)
 	}
 	h.Attach(Backend{Health: fakeHealth{{"disk", "pass", ""}, {"log", "fail", "fsync failed"}}})
 	want(t, h.ask("GET", "/health", ""), 503, `{"checks":[{"name":"disk","status":"pass"},{"name":"log","status":"fail","message":"fsync failed"}],`+
-		`"message":"log: fsync failed","name":"influxdb","status":"fail","version":"1.8.10"}`+"\n")
-	h = newHouse(t, func(o *Options) { o.Commit = "abc" })
-	want(t, h.ask("GET", "/health", ""), 200, `{"checks":[],"commit":"abc","message":"ready for queries and writes","name":"influxdb","status":"pass","version":"1.8.10"}`+"\n")
+		`"durability":"durable","message":"log: fsync failed","name":"influxdb","status":"fail","version":"1.8.10"}`+"\n")
+	h = newHouse(t, func(o *Options) { o.Commit, o.Durability = "abc", "interval" })
+	want(t, h.ask("GET", "/health", ""), 200, `{"checks":[],"commit":"abc","durability":"interval","message":"ready for queries and writes","name":"influxdb","status":"pass","version":"1.8.10"}`+"\n")
 }
 
 func TestReady(t *testing.T) {

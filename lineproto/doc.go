@@ -13,8 +13,9 @@
 // spelling is known, and its values decoded straight into columns (fast_line.go).
 // A line that surprises that, too (a new measurement, a new field, anything that
 // may be an error), is undone and read again by the plain grammar in point.go,
-// which also knows the reason when a line is refused. ParsePlain reads every line by the plain
-// grammar; the two agree on every body.
+// which also knows the reason when a line is refused.
+//
+// ParsePlain reads every line by the plain grammar; the two agree on every body.
 //
 // Nouns: a raw key is the measurement and tags as the sender spelled them, up
 // to the first space that no backslash precedes. A spelling is known when

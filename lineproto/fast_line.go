@@ -128,20 +128,6 @@ func rawMeasurement(key []byte) []byte {
 	}
 }
 
-// newKey returns the canonical key of a spelling that is not known, or false
-// when it is not valid.
-func (p *Parser) newKey(fp model.Fingerprint, raw []byte) (canonical []byte, ok bool) {
-	if canonical = p.findNewKey(fp); canonical != nil {
-		return canonical, true
-	}
-	measurement, tags, arena, err := ParseKey(raw, p.tags, p.batch.Arena)
-	p.tags, p.batch.Arena = tags, arena
-	if err != nil || p.opt.V2 && checkReserved(tags) != nil {
-		return nil, false
-	}
-	return p.addNewKey(fp, measurement, tags), true
-}
-
 // fastFields reads the fields at body[i:] into the columns. It returns the
 // index after the last one, in how many columns there is a value now, and how
 // many newlines are in strings. It reports false when a field has no column,

@@ -81,6 +81,8 @@ type Parser struct {
 	pt   point
 	tags model.Tags
 
+	order tagOrder // of tags, by the last new key
+
 	memory memory   // of lines of this body and of earlier ones
 	number uint64   // of the body, never 0 in use
 	last   lastTime // of this body
@@ -313,6 +315,7 @@ func (p *Parser) finish() {
 	}
 	p.tables = p.tables[:0]
 	clear(p.tags[:cap(p.tags)])
+	clear(p.order.sorted[:cap(p.order.sorted)])
 	p.pt.forget()
 	for i := range p.memory.shapes {
 		p.memory.shapes[i].table = nil

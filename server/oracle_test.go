@@ -12,6 +12,7 @@ import (
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/tsdb"
+	"github.com/timberlinedb/timberline/tsm"
 )
 
 // oracle runs one history on a system and on its twin.
@@ -34,17 +35,31 @@ type oracle struct {
 // TIMBERLINE_ORACLE_COMPARE=1 compares everything after each, to find the first
 // one that went wrong.
 func TestOracle(t *testing.T) {
-	runOracle(t, dataDir, vfs.NewMem(), envInt(t, "TIMBERLINE_ORACLE_OPS", 1500))
+	runOracle(t, dataDir, vfs.NewMem(), smallOptions(), envInt(t, "TIMBERLINE_ORACLE_OPS", 1500))
 }
 
 // TestOracleOnDisk is TestOracle with real files and mappings, without power cuts.
 func TestOracleOnDisk(t *testing.T) {
-	runOracle(t, t.TempDir(), vfs.OS(), envInt(t, "TIMBERLINE_ORACLE_OPS", 1500)/5)
+	runOracle(t, t.TempDir(), vfs.OS(), smallOptions(), envInt(t, "TIMBERLINE_ORACLE_OPS", 1500)/5)
 }
 
-func runOracle(t *testing.T, dir string, files vfs.FS, ops int) {
+// TestOracleWithEveryCodec is TestOracle with every codec wherever it can represent
+// a page, and tiny pages, caches and files.
+func TestOracleWithEveryCodec(t *testing.T) {
+	for codec := range tsm.LastCodec + 1 {
+		t.Run(codec.String(), func(t *testing.T) {
+			opt := smallOptions()
+			opt.Codecs.Codec = codec
+			opt.BlockRows = 30 // no less than the sparse rows that histories choose
+			opt.ShardCacheBytes, opt.CacheFlushBytes = 8<<10, 64<<10
+			runOracle(t, dataDir, vfs.NewMem(), opt, envInt(t, "TIMBERLINE_ORACLE_OPS", 1500)/15)
+		})
+	}
+}
+
+func runOracle(t *testing.T, dir string, files vfs.FS, opt tsdb.Options, ops int) {
 	rng, _ := newRand(t)
-	o := &oracle{t: t, rng: rng, clock: clock.NewManual(testNow), dir: dir, files: files, opt: smallOptions()}
+	o := &oracle{t: t, rng: rng, clock: clock.NewManual(testNow), dir: dir, files: files, opt: opt}
 	o.opt.SparseRows, o.opt.CellPercent = pick(rng, 0, 8, 30), pick(rng, -1, 0, 1000, 1000)
 	o.gen.rng = rng
 	var err error

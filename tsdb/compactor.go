@@ -217,6 +217,7 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob, hold func(bytes in
 	result, err := tsm.Merge(ctx, fs, path, tsm.MergeOptions{
 		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace, Hold: hold,
 		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
+		BlockRows: sh.store.opt.BlockRows, Codecs: sh.store.opt.Codecs,
 	}, inputs...)
 	if err != nil {
 		return err

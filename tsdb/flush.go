@@ -141,6 +141,7 @@ func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwri
 	opt := tsm.WriterOptions{
 		Generation: c.generation, MinLSN: c.minLSN, MaxLSN: c.maxLSN,
 		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
+		BlockRows: sh.store.opt.BlockRows, Codecs: sh.store.opt.Codecs,
 	}
 	for i, ct := range tables {
 		var ids []uint32

@@ -13,6 +13,7 @@ import (
 	"github.com/timberlinedb/timberline/internal/crashledger"
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsm"
 )
 
 // rowKey names a row of a test's model.
@@ -181,6 +182,40 @@ func historyOptions(fs vfs.FS) Options {
 	o.WAL.SpareSegments = 1
 	o.FrameBytes = 256
 	return o
+}
+
+// A history has the same answers with every codec wherever it can represent a
+// page, tiny pages, caches and files.
+func TestHistoryWithEveryCodec(t *testing.T) {
+	rng, _ := newRand(t)
+	ctx := context.Background()
+	for codec := range tsm.LastCodec + 1 {
+		mem := vfs.NewMem()
+		opt := historyOptions(mem)
+		opt.Codecs.Codec = codec
+		opt.BlockRows, opt.SparseRows = 4+rng.IntN(60), 1+rng.IntN(4)
+		opt.ShardCacheBytes, opt.CacheFlushBytes = 4<<10, 8<<10
+		s := openTest(t, mem, opt)
+		want := possible{}
+		steps := testHistory(rng, 80)
+		for i := range steps {
+			if err := steps[i].do(s); err != nil {
+				t.Fatalf("%v, step %d: %v", codec, i, err)
+			}
+			want.apply(&steps[i], true)
+			if i%20 == 19 {
+				if err := want.check(s); err != nil {
+					t.Fatalf("%v, after step %d: %v", codec, i, err)
+				}
+			}
+		}
+		closeTest(t, s)
+		s = openTest(t, mem, opt)
+		if err := errors.Join(s.Flush(ctx), s.Compact(ctx), want.check(s)); err != nil {
+			t.Fatalf("%v, opened again: %v", codec, err)
+		}
+		closeTest(t, s)
+	}
 }
 
 // image is what a power cut at some operation left, with what was acknowledged.

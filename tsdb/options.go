@@ -10,6 +10,7 @@ import (
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
+	"github.com/timberlinedb/timberline/tsm"
 	"github.com/timberlinedb/timberline/wal"
 )
 
@@ -52,6 +53,12 @@ type Options struct {
 
 	// SparseRows and CellPercent are those of tsm.WriterOptions.
 	SparseRows, CellPercent int
+	// BlockRows is the number of rows of a full block; zero is
+	// tsm.DefaultBlockRows after a flush, tsm.CompactedBlockRows after a merge.
+	BlockRows int
+	// Codecs says how the codecs of pages are chosen; its zero value takes the
+	// cheapest ones.
+	Codecs tsm.CodecChoice
 
 	// Compaction.
 

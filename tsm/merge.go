@@ -11,7 +11,6 @@ import (
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
-	"github.com/timberlinedb/timberline/tsm/encoding"
 )
 
 // Input is a file to merge with the deletes that apply to it.
@@ -27,7 +26,7 @@ type MergeOptions struct {
 	BlockRows, SparseRows, CellPercent int
 
 	// Codecs are those of WriterOptions, for blocks that are not copied.
-	Codecs encoding.Choice
+	Codecs CodecChoice
 
 	// Level of the output; zero means one more than the highest of the inputs.
 	Level int

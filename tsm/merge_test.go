@@ -11,6 +11,7 @@ import (
 
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsm/encoding"
 )
 
 // remove applies a delete to an oracle and returns how many values it took.
@@ -48,10 +49,18 @@ func (o naive) over(newer naive) (overwritten int64) {
 	return overwritten
 }
 
+// forcedCodec takes every codec in turn, and every other round the cheapest.
+func forcedCodec(round int) encoding.Codec {
+	if round%2 == 0 {
+		return 0
+	}
+	return encoding.Codec(round/2)%LastCodec + 1
+}
+
 func TestMergeAgainstOracle(t *testing.T) {
 	r := newRandom(t)
 	ctx := context.Background()
-	for round := range 25 {
+	for round := range 28 {
 		dir := t.TempDir()
 		files := 1 + r.IntN(5)
 		want := make(naive)
@@ -75,6 +84,7 @@ func TestMergeAgainstOracle(t *testing.T) {
 			}
 			path := filepath.Join(dir, fmt.Sprintf("%d.tsm", i))
 			opt := WriterOptions{Generation: uint64(10 + i), BlockRows: 20 + r.IntN(80), SparseRows: 1 + r.IntN(20), MinLSN: uint64(i), MaxLSN: uint64(i + 1)}
+			opt.Codecs.Codec = forcedCodec(round)
 			writeFile(t, vfs.OS(), path, opt, rows...)
 			in := Input{Reader: openFile(t, vfs.OS(), path)}
 			for range r.IntN(3) {
@@ -90,6 +100,7 @@ func TestMergeAgainstOracle(t *testing.T) {
 		path := filepath.Join(dir, "out.tsm")
 		opt := MergeOptions{BlockRows: 40 + r.IntN(60), AppliedDeletes: 5, Verify: true}
 		opt.SparseRows = 1 + r.IntN(20)
+		opt.Codecs.Codec = forcedCodec(round)
 		var paced int
 		opt.Pace = func(_ context.Context, n int) error { paced += n; return nil }
 		result, err := Merge(ctx, vfs.OS(), path, opt, inputs...)

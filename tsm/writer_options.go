@@ -36,8 +36,14 @@ type WriterOptions struct {
 
 	// Codecs says how the codecs of pages are chosen; its zero value takes the
 	// cheapest ones.
-	Codecs encoding.Choice
+	Codecs CodecChoice
 }
+
+// CodecChoice says how the codecs of pages are chosen.
+type CodecChoice = encoding.Choice
+
+// LastCodec is the highest number of a codec.
+const LastCodec = encoding.LastCodec
 
 // The defaults of WriterOptions, and the rows of the blocks that compactions
 // write.
@@ -70,7 +76,7 @@ func (o *WriterOptions) Validate() error {
 		return fmt.Errorf("sparse series below %d rows: want 1 to the rows of a block, %d", o.SparseRows, o.BlockRows)
 	case o.Level < 0 || o.Level > math.MaxInt32:
 		return fmt.Errorf("level %d", o.Level)
-	case o.Codecs.Codec > encoding.LastCodec:
+	case o.Codecs.Codec > LastCodec:
 		return fmt.Errorf("codec %d is not known", o.Codecs.Codec)
 	case o.MinLSN > o.MaxLSN:
 		return fmt.Errorf("LSN range %d to %d is reversed", o.MinLSN, o.MaxLSN)

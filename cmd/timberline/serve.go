@@ -49,7 +49,7 @@ func serve(ctx context.Context, loaded *config.Loaded, out, logTo io.Writer) err
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "addr", s.Addr(), "data_dir", loaded.Data.Dir, "version", buildVersion(), "pid", os.Getpid())
+	log.Info("listening", "addr", s.Addr(), "data_dir", loaded.Data.Dir, "durability", loaded.Data.WALSync, "version", buildVersion(), "pid", os.Getpid())
 	greet(out, s.Addr(), loaded)
 
 	failed := make(chan error, 1)

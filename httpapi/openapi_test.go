@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// documented returns the operations of the document as "METHOD path". It reads the form that the document is written
+// in: paths are indented by two blanks, methods by four.
+func documented(t *testing.T) map[string]bool {
+	t.Helper()
+	_, paths, found := strings.Cut(string(openAPI), "\npaths:\n")
+	paths, _, more := strings.Cut(paths, "\ncomponents:\n")
+	if !found || !more {
+		t.Fatal("the document has no paths and components at its margin")
+	}
+	operations := map[string]bool{}
+	path := ""
+	for _, line := range strings.Split(paths, "\n") {
+		name := strings.TrimSuffix(strings.TrimSpace(line), ":")
+		switch indent := len(line) - len(strings.TrimLeft(line, " ")); {
+		case indent == 2:
+			path = name
+		case indent == 4:
+			key := strings.ToUpper(name) + " " + path
+			if operations[key] {
+				t.Errorf("%s is described twice", key)
+			}
+			operations[key] = true
+		}
+	}
+	return operations
+}
+
+// TestOpenAPI compares the document with the route table, both ways.
+func TestOpenAPI(t *testing.T) {
+	h := newHouse(t)
+	operations := documented(t)
+	parameter := regexp.MustCompile(`:(\w+)`)
+	for _, e := range h.Endpoints() {
+		path := parameter.ReplaceAllString(strings.ReplaceAll(e.Path, "/*", "/{profile}"), "{$1}")
+		key := e.Method + " " + path
+		if !operations[key] {
+			t.Errorf("openapi.yaml does not describe %s", key)
+		}
+		delete(operations, key)
+	}
+	for key := range operations {
+		t.Errorf("openapi.yaml describes %s, which is not in the route table", key)
+	}
+	w := h.ask("GET", "/openapi.yaml", "")
+	want(t, w, 200, string(openAPI))
+	wantHeaders(t, w, "Content-Type", "application/yaml")
+}
+
+// TestOpenAPIReferences checks that what the document refers to is there, and used.
+func TestOpenAPIReferences(t *testing.T) {
+	text := string(openAPI)
+	defined := map[string]bool{}
+	section := ""
+	_, components, _ := strings.Cut(text, "\ncomponents:\n")
+	for _, line := range strings.Split(components, "\n") {
+		name := strings.TrimSuffix(strings.TrimSpace(line), ":")
+		switch len(line) - len(strings.TrimLeft(line, " ")) {
+		case 2:
+			section = name
+		case 4:
+			defined[section+"/"+name] = true
+		}
+	}
+	used := map[string]bool{}
+	for _, ref := range regexp.MustCompile(`#/components/(\w+/\w+)`).FindAllStringSubmatch(text, -1) {
+		used[ref[1]] = true
+		if !defined[ref[1]] {
+			t.Errorf("%s is not defined", ref[1])
+		}
+	}
+	for name := range defined {
+		if !used[name] && !strings.HasPrefix(name, "securitySchemes/") {
+			t.Errorf("%s is not used", name)
+		}
+	}
+	ids := map[string]bool{}
+	for _, id := range regexp.MustCompile(`operationId: (\w+)`).FindAllStringSubmatch(text, -1) {
+		if ids[id[1]] {
+			t.Errorf("the operation %s is there twice", id[1])
+		}
+		ids[id[1]] = true
+	}
+}
