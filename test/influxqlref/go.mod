@@ -7,6 +7,6 @@ require (
 	github.com/timberlinedb/timberline v0.0.0
 )
 
-require google.golang.org/protobuf v1.33.0 // indirect
+require google.golang.org/protobuf v1.36.12 // indirect
 
 replace github.com/timberlinedb/timberline => ../..
