@@ -30,6 +30,24 @@ func (r *statementRun) metaCondition(expr influxql.Expr) (influxql.Expr, model.T
 // hasTime reports whether a condition bounds the time.
 func hasTime(expr influxql.Expr) bool { return expr != nil && influxql.HasTimeExpr(expr) }
 
+// checkTagComparisons refuses comparisons whose left side is no name, as the walk over tag keys does in 1.x.
+func checkTagComparisons(expr influxql.Expr) error {
+	var err error
+	influxql.WalkFunc(expr, func(n influxql.Node) {
+		e, ok := n.(*influxql.BinaryExpr)
+		if !ok || err != nil {
+			return
+		}
+		switch e.Op {
+		case influxql.EQ, influxql.NEQ, influxql.EQREGEX, influxql.NEQREGEX:
+			if _, ok := e.LHS.(*influxql.VarRef); !ok {
+				err = fmt.Errorf("left side of '%s' must be a tag key", e.Op)
+			}
+		}
+	})
+	return err
+}
+
 func errNoTime(statement string) error {
 	return fmt.Errorf("%s doesn't support time in WHERE clause", statement)
 }

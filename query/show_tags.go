@@ -114,6 +114,9 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 	cond, valueSelected := splitValueCondition(cond)
 	for _, v := range views {
 		names, err := (sourceView{v, sources}).names()
+		if err == nil && len(names) > 0 {
+			err = checkTagComparisons(cond)
+		}
 		if err != nil {
 			return nil, err
 		}
