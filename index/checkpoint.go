@@ -138,6 +138,9 @@ func (x *Index) merge(frozen *delta, dead *roaring.Bitmap) error {
 		return err
 	}
 	x.generations = in.generations
+	if old != nil {
+		b.regexes.takeOver(&old.regexes, frozen, dead)
+	}
 	x.mu.Lock()
 	x.snap.base, x.snap.frozen = b, nil
 	x.forgetDeadLocked(dead)

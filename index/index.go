@@ -52,7 +52,8 @@ type Index struct {
 	found   recovery    // by open
 	damaged atomic.Bool // the checkpoint turned out damaged since
 
-	rewritten atomic.Int64 // segments of the series log
+	rewritten  atomic.Int64 // segments of the series log
+	regexStats regexStats
 }
 
 // recovery is what open found.
@@ -175,6 +176,7 @@ func (x *Index) openBase() (*base, error) {
 	b, err := openBase(x.opt.FS, x.checkpointPath(), x.seriesDir)
 	if err == nil {
 		b.p.onDamage = func() { x.damaged.Store(true) }
+		b.regexes.stats = &x.regexStats
 	}
 	return b, err
 }

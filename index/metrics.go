@@ -12,6 +12,9 @@ type Metrics struct {
 	CheckpointBytes   int64 // mapped
 	DeltaBytes        int64 // about
 	FingerprintBytes  int64
+	RegexCacheBytes   int64 // results of regular expressions
+	RegexHits         int64 // since Open
+	RegexMisses       int64
 	Dead              int   // freed series that the next checkpoint leaves out
 	Freed             int64 // series freed since Open
 	RewrittenSegments int64 // of the series log, since Open
@@ -65,6 +68,7 @@ func (x *Index) Metrics() Metrics {
 		PresenceLost: x.found.presenceLost,
 	}
 	m.Fingerprints, m.FingerprintBytes = x.fingerprints.stats()
+	m.RegexHits, m.RegexMisses = x.regexStats.hits.Load(), x.regexStats.misses.Load()
 	m.Dead, m.Freed, m.RewrittenSegments = s.deadCount(), x.freeing.count(), x.rewritten.Load()
 	if s.frozen != nil {
 		m.DeltaSeries += s.frozen.count()
@@ -72,6 +76,7 @@ func (x *Index) Metrics() Metrics {
 	}
 	if s.base != nil {
 		m.CheckpointID = s.base.h.covered
+		m.RegexCacheBytes = s.base.regexes.size()
 		m.CheckpointBytes = int64(len(s.base.p.mapping.Bytes()))
 		m.UnreadableBlocks = s.base.unreadable.Load()
 	}

@@ -100,6 +100,68 @@ func TestPlanRegex(t *testing.T) {
 	}
 }
 
+// TestPlannedMatch compares what a plan matches with what its expression does.
+func TestPlannedMatch(t *testing.T) {
+	r := rand.New(rand.NewPCG(testSeed(t), 3))
+	parts := []string{"a", "b", "ab", "0", ".", ".*", ".+", "a+", "(ab)+", "(a|b)", "[a-c]", "a?", "é", "\\d", "(?i:ab)", "a{2}", "^", "$", "b*", "(?:0b)"}
+	alphabet := []string{"a", "b", "A", "0", "é", "\xff", "c"}
+	for range 3000 {
+		text := ""
+		for range 1 + r.IntN(5) {
+			text += parts[r.IntN(len(parts))]
+		}
+		re, err := regexp.Compile(text)
+		if err != nil {
+			continue
+		}
+		p := planRegex(re)
+		for range 20 {
+			value := ""
+			for range r.IntN(7) {
+				value += alphabet[r.IntN(len(alphabet))]
+			}
+			if p.isExact {
+				continue // looked up, not matched
+			}
+			if got, want := p.match([]byte(value)), re.MatchString(value); got != want {
+				t.Fatalf("%q matches %q: %v, want %v (needs %q)", text, value, got, want, p.needs)
+			}
+		}
+	}
+}
+
+// TestRegexCacheGrows has a result survive checkpoints, with the values that are
+// new and without the series that are gone.
+func TestRegexCacheGrows(t *testing.T) {
+	x := openTest(t, "/", Options{FS: vfs.NewMem()})
+	find := func() string {
+		t.Helper()
+		bm, err := x.Search("m", match("host", "a.*z"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(bm.ToArray())
+	}
+	hosts := []string{"a1z", "a2", "b", "a3z", "zoo", "a-z", "az"}
+	for i, want := range []string{"[1]", "[1]", "[1]", "[1 4]", "[1 4]", "[1 4 6]", "[4 6 7]"} {
+		resolveTest(t, x, seriesKey("m", "host", hosts[i]))
+		if i == len(hosts)-1 {
+			freeTest(t, x, roaring.BitmapOf(1))
+		}
+		for range 2 {
+			if got := find(); got != want {
+				t.Errorf("step %d: %s, want %s", i, got, want)
+			}
+			if err := x.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if m := x.Metrics(); m.RegexMisses != 1 || m.RegexHits != 12 || m.RegexCacheBytes == 0 {
+		t.Errorf("%d misses, %d hits, %d bytes", m.RegexMisses, m.RegexHits, m.RegexCacheBytes)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	var o Options
 	o.EnsureDefaults()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -20,6 +21,7 @@ type regexPlan struct {
 	isExact  bool
 	prefixes []string // every match starts with one of these; disjoint ranges
 	contains []byte   // matches what contains this
+	needs    [][]byte // every match contains these, one after the other
 }
 
 const maxRegexLiterals = 256
@@ -40,6 +42,7 @@ func planRegex(re *regexp.Regexp) regexPlan {
 	for end > begin && subs[end-1].Op == syntax.OpEndText {
 		end--
 	}
+	p.needs = requiredLiterals(subs[begin:end])
 	heads, all := expandConcat(subs[begin:end])
 	switch {
 	case all && begin > 0 && end < len(subs):
@@ -51,6 +54,23 @@ func planRegex(re *regexp.Regexp) regexPlan {
 		p.contains = []byte(heads[0])
 	}
 	return p
+}
+
+// requiredLiterals returns the literals among the parts of a concatenation that
+// stand for themselves: a match has them in this order, none over another.
+func requiredLiterals(subs []*syntax.Regexp) (needs [][]byte) {
+	for _, sub := range subs {
+		if sub.Op == syntax.OpPlus {
+			sub = sub.Sub[0] // once at least
+		}
+		if sub.Op != syntax.OpLiteral {
+			continue
+		}
+		if literals, ok := expand(sub); ok {
+			needs = append(needs, []byte(literals[0]))
+		}
+	}
+	return needs
 }
 
 // flattenConcat returns the parts of a concatenation, looking through groups.
@@ -159,6 +179,14 @@ func (p *regexPlan) match(value []byte) bool {
 	if len(p.contains) > 0 {
 		return bytes.Contains(value, p.contains)
 	}
+	rest := value
+	for _, literal := range p.needs { // much cheaper than the expression
+		at := bytes.Index(rest, literal)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+len(literal):]
+	}
 	return p.re.Match(value)
 }
 
@@ -190,8 +218,11 @@ func (p *regexPlan) scan(k partKey, take func(posting) error) error {
 }
 
 // regexCache keeps the ids that regular expressions select in a checkpoint,
-// which never change. The ids of the delta are matched each time.
+// which never change. The ids of the delta are matched each time, until the next
+// checkpoint takes the cache over with them.
 type regexCache struct {
+	stats *regexStats // nil: nobody counts
+
 	mu      sync.Mutex // guards the fields below
 	entries map[regexKey]*roaring.Bitmap
 	bytes   uint64
@@ -201,13 +232,67 @@ type regexKey struct {
 	measurement, key, regex string
 }
 
-const maxRegexCacheBytes = 16 << 20
+// regexStats counts over the checkpoints of an index.
+type regexStats struct{ hits, misses atomic.Int64 }
+
+// The bounds of the cache, and of what is taken over from one checkpoint to the
+// next, each of which costs a look at the values that are new.
+const (
+	maxRegexCacheBytes = 16 << 20
+	maxRegexTaken      = 64
+)
 
 // get returns a bitmap that must not be changed.
 func (c *regexCache) get(k regexKey) *roaring.Bitmap {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.entries[k]
+	bm := c.entries[k]
+	if c.stats != nil && bm != nil {
+		c.stats.hits.Add(1)
+	} else if c.stats != nil {
+		c.stats.misses.Add(1)
+	}
+	return bm
+}
+
+func (c *regexCache) size() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int64(c.bytes)
+}
+
+// takeOver fills the cache of a checkpoint with the results for the one before,
+// without the dead, and with the values of the delta that was added.
+func (c *regexCache) takeOver(old *regexCache, added *delta, dead *roaring.Bitmap) {
+	old.mu.Lock()
+	entries := make(map[regexKey]*roaring.Bitmap, min(len(old.entries), maxRegexTaken))
+	for k, bm := range old.entries {
+		if len(entries) == maxRegexTaken {
+			break
+		}
+		entries[k] = bm
+	}
+	old.mu.Unlock()
+	for k, bm := range entries {
+		re, err := regexp.Compile(k.regex)
+		if err != nil {
+			continue
+		}
+		u := newUnion()
+		u.bm.Or(bm)
+		if m, ok := added.measurements[k.measurement]; ok && m.keys[k.key] != nil {
+			plan := planRegex(re)
+			if err := plan.scan(m.keys[k.key], func(p posting) error { u.add(p); return nil }); err != nil {
+				continue
+			}
+		}
+		bm := u.bitmap()
+		if dead != nil {
+			bm.AndNot(dead)
+		}
+		bm.CloneCopyOnWriteContainers()
+		c.put(k, bm)
+	}
 }
 
 // put keeps bm, which must not be changed any more.

@@ -18,6 +18,8 @@ type Metrics struct {
 	IndexCheckpoints         int64 // bytes, mapped
 	SeriesLogs               int64 // bytes
 	IndexMemory              int64 // bytes, without what is mapped from files
+	RegexCache               int64 // bytes of cached results of regular expressions on tags
+	RegexHits, RegexMisses   int64 // of that cache
 	Tombstones               int   // deletes that files do not reflect yet
 	LostFiles                int   // files that the manifests name and that cannot be read
 	FailedShards             int   // shards that cannot be opened because of damage
@@ -116,6 +118,9 @@ func (s *Store) Metrics() Metrics {
 		m.IndexCheckpoints += x.CheckpointBytes
 		m.SeriesLogs += x.SeriesLogBytes
 		m.IndexMemory += indexMemory(x)
+		m.RegexCache += x.RegexCacheBytes
+		m.RegexHits += x.RegexHits
+		m.RegexMisses += x.RegexMisses
 		m.FailedShards += db.failedCount()
 		for _, sh := range db.list() {
 			sh.addMetrics(&m, now)
