@@ -24,6 +24,7 @@ type aggregateScan struct {
 	calls  []*scanCall
 	edge   aggregateKind // of scans for which the first or last row of each series is enough
 
+	newest  newestProbe
 	units   [][2]int // ranges of source.series
 	started int
 	flying  []chan unitResult
@@ -46,7 +47,7 @@ type scanCall struct {
 	finished bool // nobody reads on
 
 	inOrder  bool   // the order of additions shows: cells are held and added as joinHeld tells
-	held     []cell // of all groups; of one when there is only one shard
+	held     []cell // of all groups; of one, when there is only one shard
 	released bool   // there were too many of them
 
 	group   int // whose cells are being joined
@@ -108,7 +109,7 @@ func newAggregateScan(s *source, call *influxql.Call, untimed bool, scans []*agg
 	}
 	fresh := a == nil
 	if fresh {
-		a = &aggregateScan{source: s, edge: edge}
+		a = &aggregateScan{source: s, edge: edge, newest: newestProbe{from: influxql.MinTime}}
 		a.ctx, a.cancel = context.WithCancel(s.run.ctx)
 		a.units = cutUnits(len(s.series), s.run.engine.opt.Workers)
 	}
@@ -173,6 +174,9 @@ func (c *scanCall) next() (*point, error) {
 
 // takeUnit joins the cells of the next unit. Groups that are complete with it become ready.
 func (a *aggregateScan) takeUnit() error {
+	if err := a.tryNewest(); err != nil {
+		return err
+	}
 	a.launch()
 	if len(a.flying) == 0 {
 		a.done = true

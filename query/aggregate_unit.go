@@ -159,7 +159,7 @@ func (u *unitRun) request(ids []model.SeriesID, fields []cursor.Field) cursor.Re
 	s := u.scan.source
 	return cursor.Request{
 		Measurement: s.measurement, Series: ids, Fields: fields,
-		Range: model.TimeRange{Min: s.opt.start, Max: s.opt.end}, Descending: !u.ascending,
+		Range: model.TimeRange{Min: max(s.opt.start, u.scan.newest.from), Max: s.opt.end}, Descending: !u.ascending,
 	}
 }
 

@@ -127,7 +127,9 @@ func (b *builder) rawSources(m *influxql.Measurement, opt *scanOptions) ([]itera
 
 // field yields the values of one call of a statement, limited to the rows the statement asks for.
 func (b *builder) field(call *influxql.Call, sources influxql.Sources, opt *scanOptions) (iterator, error) {
-	in, err := b.expr(call, sources, *opt)
+	inner := *opt
+	inner.newest = newestWanted(call, opt)
+	in, err := b.expr(call, sources, inner)
 	if err != nil {
 		return nil, err
 	}

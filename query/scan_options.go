@@ -30,6 +30,8 @@ type scanOptions struct {
 	limit, rowOffset int // rows of a group
 	slimit, soffset  int // groups
 
+	newest int // windows, from the latest on, that are enough if each group has rows in all of them; 0: all are wanted
+
 	selector bool // the only call of the statement is a selector
 	writing  bool // of SELECT … INTO
 	untimed  bool // points get the time of their window
@@ -82,7 +84,7 @@ func newScanOptions(stmt *influxql.SelectStatement, now time.Time) (*scanOptions
 // readsAs reports whether a call with the options p reads the same rows in the same groups as one with o.
 func (o *scanOptions) readsAs(p *scanOptions) bool {
 	return o.windows == p.windows && o.condition == p.condition && o.ascending == p.ascending && o.ordered == p.ordered &&
-		o.slimit == p.slimit && o.soffset == p.soffset && slices.Equal(o.aux, p.aux) &&
+		o.newest == p.newest && o.slimit == p.slimit && o.soffset == p.soffset && slices.Equal(o.aux, p.aux) &&
 		slices.Equal(o.dimensions, p.dimensions) && slices.Equal(o.groupBy, p.groupBy)
 }
 
