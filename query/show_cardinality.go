@@ -52,6 +52,13 @@ func (r *statementRun) collectByMeasurement(database string, sources influxql.So
 	if err != nil {
 		return nil, err
 	}
+	reduced, _, err := r.metaCondition(cond)
+	if err == nil {
+		err = checkCondition(reduced)
+	}
+	if err != nil {
+		return nil, err
+	}
 	fields, err := fieldNames(views, cond)
 	if err != nil {
 		return nil, err
