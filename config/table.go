@@ -61,7 +61,7 @@ var settings = []setting{
 		doc:   "Size from which on a shard's cache is flushed to a file. `0` is a quarter of cache-max-memory-size, at most 128m.",
 		field: func(c *Config) any { return &c.Data.CacheSnapshotMemorySize }},
 	{section: "data", key: "cache-snapshot-write-cold-duration", def: "10m", check: durationAtLeast(time.Second),
-		doc:   "How long values stay in a cache at most before they are flushed to a file. A large cache that gets no more values is flushed after a tenth of it.",
+		doc:   "How long values stay in a cache at most before they are flushed to a file. A large cache that gets no more values is flushed after a tenth of it, one with many values for each series, as a bulk load leaves it, after a second.",
 		field: func(c *Config) any { return &c.Data.CacheSnapshotWriteColdDuration }},
 	{section: "data", key: "compact-full-write-cold-duration", def: "4h", check: durationAtLeast(time.Second),
 		doc:   "A shard gets its final compaction when nothing was flushed to it for that long.",

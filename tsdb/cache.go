@@ -116,6 +116,16 @@ func (c *cache) has(id uint32) bool {
 	return false
 }
 
+// deepLocked reports whether there are many rows for each series. The lock must
+// be held.
+func (c *cache) deepLocked() bool {
+	series := 0
+	for _, ct := range c.tables {
+		series += ct.heads.n
+	}
+	return c.rows.Load() >= deepFlushRows*int64(series)
+}
+
 // acquire takes one more hold of the cache. The caller must be sure that
 // another hold exists.
 func (c *cache) acquire() { c.refs.Add(1) }

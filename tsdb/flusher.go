@@ -28,6 +28,16 @@ const (
 	idleFlushShare = 10
 )
 
+// A deep cache, of at least deepFlushBytes and with deepFlushRows rows for each of
+// its series, is flushed when it took no rows for deepFlushPause (or the time above,
+// if that is shorter): after a bulk load its blocks are worth their place, and
+// aggregates come from cells instead of from rows that lie scattered in memory.
+const (
+	deepFlushBytes = 8 << 20
+	deepFlushRows  = 64
+	deepFlushPause = 700 * time.Millisecond
+)
+
 // flusher decides when flushLoop flushes what, and tells those who wait for room.
 type flusher struct {
 	store *Store
@@ -161,6 +171,7 @@ type flushState struct {
 	bytes  int64
 	since  time.Time // of the first write
 	latest time.Time // of the last write
+	deep   bool      // has many rows for each series
 	frozen bool      // an earlier flush failed
 	unsafe bool      // has deletes without a durable tombstone
 }
@@ -176,6 +187,7 @@ func (sh *shard) flushState() flushState {
 	if !sh.active.empty() {
 		sh.active.mu.RLock()
 		st.since, st.latest = sh.active.since, sh.active.latest
+		st.deep = sh.active.deepLocked()
 		sh.active.mu.RUnlock()
 		st.bytes = sh.active.bytes.Load()
 	}
@@ -205,7 +217,7 @@ func (s *Store) nextFlush() *shard {
 		case st.frozen, st.unsafe,
 			st.bytes >= s.opt.ShardCacheBytes,
 			st.bytes > 0 && now.Sub(st.since) >= s.opt.FlushAge,
-			st.bytes >= idleFlushBytes && now.Sub(st.latest) >= s.opt.FlushAge/idleFlushShare:
+			st.bytes >= idleFlushBytes && now.Sub(st.latest) >= s.flushPause(&st):
 			return st.sh
 		}
 	}
@@ -213,6 +225,15 @@ func (s *Store) nextFlush() *shard {
 		return states[0].sh
 	}
 	return nil
+}
+
+// flushPause returns how long a cache must have taken no rows to be flushed.
+func (s *Store) flushPause(st *flushState) time.Duration {
+	pause := s.opt.FlushAge / idleFlushShare
+	if st.deep && st.bytes >= deepFlushBytes {
+		pause = min(pause, deepFlushPause)
+	}
+	return pause
 }
 
 // Flush writes all caches to files.

@@ -40,7 +40,7 @@ type Options struct {
 	CacheFlushBytes int64
 	// FlushAge is how long rows stay in a cache at most; zero is 10 minutes. A
 	// cache of more than 1 MiB that takes no more rows is flushed after a tenth
-	// of it.
+	// of it, one of more than 8 MiB with 64 rows for each series after a second.
 	FlushAge time.Duration
 	// WriteStall is how long a write waits for room in the cache; zero is 5
 	// seconds, negative does not wait.

@@ -302,6 +302,46 @@ func TestOldCachesAreFlushed(t *testing.T) {
 	}
 }
 
+// A cache that a bulk load left is flushed soon after; one with few rows for each
+// series stays.
+func TestDeepCachesAreFlushedSoon(t *testing.T) {
+	for _, test := range []struct {
+		series int
+		soon   bool
+	}{{10, true}, {20_000, false}} {
+		mem := vfs.NewMem()
+		opt := testOptions(mem)
+		clk := clock.NewManual(time.Unix(1_700_000_000, 0))
+		opt.Clock, opt.FlushAge = clk, time.Hour
+		opt.ShardCacheBytes, opt.CacheFlushBytes, opt.CacheLimit = 64<<20, 128<<20, 256<<20
+		s := openTest(t, mem, opt)
+		const rows = 1000
+		for from := 0; from < 200*rows; from += rows {
+			var points []point
+			for i := from; i < from+rows; i++ {
+				points = append(points, point{m: "cpu", tags: fmt.Sprint("host=", i%test.series), t: 1 + int64(i/test.series)%900,
+					fields: map[string]any{"a": 1.5, "b": 2.5, "c": 3.5}})
+			}
+			mustWrite(t, s, points...)
+		}
+		if m := s.Metrics(); m.CacheBytes < deepFlushBytes || m.Flushes > 0 {
+			t.Fatalf("the load left %d bytes in the cache after %d flushes", m.CacheBytes, m.Flushes)
+		}
+		clk.Advance(flushTick)
+		wait := 20 * time.Second
+		if !test.soon {
+			wait = 200 * time.Millisecond
+		}
+		for deadline := time.Now().Add(wait); s.Metrics().Flushes == 0 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		if got := s.Metrics().Flushes > 0; got != test.soon {
+			t.Errorf("%d rows of %d series: flushed after a second: %v", 200*rows, test.series, got)
+		}
+		closeTest(t, s)
+	}
+}
+
 func TestDamagedFileIsSetAsideAndReadsSaySo(t *testing.T) {
 	mem := vfs.NewMem()
 	s := openTest(t, mem, testOptions(mem))
