@@ -10,6 +10,7 @@ type Config struct {
 
 	ContinuousQueries ContinuousQueries
 	Subscriber        Subscriber
+	Monitor           Monitor
 
 	HTTP    HTTP
 	Audit   Audit
@@ -73,6 +74,13 @@ type Subscriber struct {
 	WriteConcurrency int
 	WriteBufferSize  int
 	TotalBufferBytes Size
+}
+
+// Monitor is the section of the server's own statistics.
+type Monitor struct {
+	StoreEnabled  bool
+	StoreDatabase string
+	StoreInterval time.Duration
 }
 
 // HTTP is the section of the HTTP listener.

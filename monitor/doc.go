@@ -10,5 +10,8 @@
 // together. A Metric is one number with labels. A Statistic is a group of values
 // under one of the names that InfluxDB 1.x has, which its dashboards read.
 //
-// The package keeps no history and starts no goroutine.
+//	Recorder ───────▶ line protocol, for the database _internal
+//
+// The package keeps no history itself: a Recorder hands it over at even times.
+// It starts no goroutine; Recorder.Run is the body of one.
 package monitor

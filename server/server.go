@@ -26,8 +26,8 @@ import (
 
 // Server is the running system.
 //
-// Its own goroutines enforce retention, run continuous queries, keep the last uses
-// of tokens and govern memory; the rooms list theirs.
+// Its own goroutines enforce retention, run continuous queries, record statistics,
+// keep the last uses of tokens and govern memory; the rooms list theirs.
 type Server struct {
 	log     *slog.Logger
 	cfg     config.Config
@@ -189,6 +189,13 @@ func (s *Server) serve(memory *budget.Budget) {
 	}
 	s.working.Go(func() { s.noteTokens(background) })
 	s.register(s.monitor, memory)
+	if s.cfg.Monitor.StoreEnabled {
+		recorder := monitor.NewRecorder(s.monitor, &keeper{catalog: s.catalog, writer: s.writer}, monitor.RecorderOptions{
+			Database: s.cfg.Monitor.StoreDatabase, Policy: monitorPolicy, Every: s.cfg.Monitor.StoreInterval,
+			Hostname: hostname(), Clock: s.clock, Log: s.log,
+		})
+		s.working.Go(func() { recorder.Run(background) })
+	}
 	s.handler.Attach(httpapi.Backend{
 		Writer: s.writer, Engine: s.engine, Users: s.catalog, Catalog: s.catalog, Data: s.storage,
 		Health: s, Metrics: s.monitor, Vars: s.monitor,
