@@ -13,8 +13,12 @@ import (
 // fetched by cursors that walk over many series in order of their ids, where neighbours lie side by side; a cursor of its
 // own gets only the series whose further rows are wanted.
 
-// manyRawSeries is how many series a merge must have for their first rows to be fetched beforehand.
-const manyRawSeries = 16
+// manyRawSeries is how many series there must be for their first rows to be fetched beforehand, and seriesAhead how many
+// it are for groups that are opened one after the other and want one row each.
+const (
+	manyRawSeries = 16
+	seriesAhead   = 1024
+)
 
 // What a series is reckoned with whose first row was fetched, and each value of that row.
 const (
@@ -22,21 +26,41 @@ const (
 	headValueBytes = 32
 )
 
-// fetchHeads fetches the first row of every series of a walk, where that pays.
-func (r *rawScan) fetchHeads(w *shardWalk) error {
-	var list []*rawSeries
-	for i := range w.groups {
-		if w.groups[i].left >= 0 {
-			list = append(list, w.groups[i].series...)
+// lookAhead makes the series of the groups from the next up to end, and fetches the first row of each where that pays.
+// Where one row is all that is wanted of a group, those of further groups are fetched with them.
+func (r *rawScan) lookAhead(end int) error {
+	s := r.source
+	if s.rowsWanted() == 1 {
+		for end < len(s.groups) && s.groups[end].last-s.groups[r.group].first <= seriesAhead {
+			end++
 		}
 	}
-	run := r.source.run
-	if len(list) < manyRawSeries {
+	first := s.groups[r.group].first
+	made := make([]rawSeries, s.groups[end-1].last-first)
+	r.ahead = make([]*rawSeries, len(made))
+	for k := r.group; k < end; k++ {
+		g := &s.groups[k]
+		for i := g.first; i < g.last; i++ {
+			made[i-first] = rawSeries{scan: r, group: g, series: &s.series[i]}
+			r.ahead[i-first] = &made[i-first]
+		}
+	}
+	if s.opt.limit == 0 || len(made) < manyRawSeries {
 		return nil
 	}
-	if err := run.memory.reserve(int64(len(list)) * int64(headBytes+headValueBytes*len(r.layout.aux))); err != nil {
+	return r.fetchHeads()
+}
+
+// fetchHeads fetches the first row of every series made ahead.
+func (r *rawScan) fetchHeads() error {
+	run := r.source.run
+	run.memory.release(r.headBytes) // those before were handed on
+	r.headBytes = int64(len(r.ahead)) * int64(headBytes+headValueBytes*len(r.layout.aux))
+	if err := run.memory.reserve(r.headBytes); err != nil {
+		r.headBytes = 0
 		return err
 	}
+	list := slices.Clone(r.ahead)
 	slices.SortFunc(list, func(a, b *rawSeries) int { return cmp.Compare(a.series.id, b.series.id) })
 	workers := min(run.engine.opt.Workers, len(list)/manyRawSeries)
 	errs := make([]error, workers)
@@ -45,7 +69,8 @@ func (r *rawScan) fetchHeads(w *shardWalk) error {
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			errs[k] = r.fetchSome(list[k*len(list)/workers : (k+1)*len(list)/workers])
+			h := headRun{scan: r, list: list[k*len(list)/workers : (k+1)*len(list)/workers]}
+			errs[k] = h.run()
 		}()
 	}
 	running.Wait()
@@ -57,55 +82,141 @@ func (r *rawScan) fetchHeads(w *shardWalk) error {
 	return nil
 }
 
-// fetchSome fetches the first rows of some series.
-func (r *rawScan) fetchSome(list []*rawSeries) error {
-	s := r.source
-	ids := make([]model.SeriesID, len(list))
-	for i, series := range list {
+// headRun fetches the first rows of some series with one cursor.
+type headRun struct {
+	scan   *rawScan
+	list   []*rawSeries
+	series *rawSeries // the one at hand
+	points slab
+	keep   []uint64
+	err    error // of an offer
+}
+
+func (h *headRun) run() error {
+	s := h.scan.source
+	ids := make([]model.SeriesID, len(h.list))
+	for i, series := range h.list {
 		ids[i] = series.series.id
 		series.fetched, series.empty = true, true
 	}
 	cur, err := s.view.view.Read(s.run.ctx, cursor.Request{
-		Measurement: s.measurement, Series: ids, Fields: r.layout.fields,
+		Measurement: s.measurement, Series: ids, Fields: h.scan.layout.fields,
 		Range: model.TimeRange{Min: s.opt.start, Max: s.opt.end}, Descending: !s.opt.ascending, First: 1,
+		Offer: h.offer,
 	})
 	if err != nil {
 		return err
 	}
 	defer cur.Close()
-	var points slab
-	var keep []uint64
 	for {
 		i, ok := cur.NextSeries()
 		if !ok {
 			return cur.Err()
 		}
-		if keep, err = list[i].fetchHead(cur, &points, keep); err != nil {
+		h.series = h.list[i]
+		if err := h.fetch(cur); err != nil {
 			return err
 		}
 	}
 }
 
-// fetchHead reads rows of the series that a cursor stands at, up to the first that counts.
-func (r *rawSeries) fetchHead(cur cursor.Cursor, points *slab, keep []uint64) ([]uint64, error) {
-	filter := r.scan.layout.filterFor(r.scan.source, r.series)
+// fetch reads rows of the series that a cursor stands at, up to the first that counts.
+func (h *headRun) fetch(cur cursor.Cursor) error {
+	r, layout := h.series, h.scan.layout
+	filter := layout.filterFor(h.scan.source, r.series)
 	for b := cur.Next(); b != nil; b = cur.Next() {
-		if err := r.scan.source.run.countPoints(len(b.Times)); err != nil {
-			return keep, err
+		if err := h.scan.source.run.countPoints(len(b.Times)); err != nil {
+			return err
 		}
-		keep = r.scan.layout.selectRows(b, filter, keep)
-		i, ok := nextBit(keep, 0)
+		h.keep = layout.selectRows(b, filter, h.keep)
+		i, ok := nextBit(h.keep, 0)
 		if !ok {
 			continue
 		}
-		r.batch, r.tags = b, auxConstants(r.scan.layout, r.series.tags)
-		own := r.slab
-		r.slab = *points
-		r.head = r.point(i)
-		*points, r.slab = r.slab, own
-		r.batch, r.tags = nil, nil
-		r.empty, r.edge = false, r.head.time
-		return keep, nil
+		h.setHead(b.Times[i], func(column int) value { return columnValue(&b.Columns[column], i) })
+		return nil
 	}
-	return keep, nil
+	return h.err
+}
+
+// offer takes the first row of the series from what storage knows of a block: where a field has its value at the edge of
+// the block, statistics tell it.
+func (h *headRun) offer(s *cursor.Summary) cursor.Reply {
+	layout, last := h.scan.layout, !h.scan.source.opt.ascending
+	if h.series.series.rest != nil {
+		return cursor.Decline
+	}
+	edge := s.Range.Min
+	if last {
+		edge = s.Range.Max
+	}
+	from, to := 0, layout.rowFields
+	if layout.main >= 0 {
+		from, to = layout.main, layout.main+1
+	}
+	for ; from < to && !hasEdge(&s.Fields[from], edge, last); from++ {
+	}
+	if from == to {
+		return cursor.Decline // no row there, or one that does not count
+	}
+	if h.err = h.scan.source.run.countPoints(1); h.err == nil {
+		h.setHead(edge, func(column int) value { return edgeValue(&s.Fields[column], edge, last) })
+	}
+	return cursor.Enough
+}
+
+// hasEdge reports whether a field has a value in the first or last row of a block.
+func hasEdge(f *cursor.Statistics, edge int64, last bool) bool {
+	if last {
+		return f.Count > 0 && f.LastTime == edge
+	}
+	return f.Count > 0 && f.FirstTime == edge
+}
+
+// edgeValue returns the value of a field in the first or last row of a block, null where it has none.
+func edgeValue(f *cursor.Statistics, edge int64, last bool) value {
+	switch {
+	case !hasEdge(f, edge, last):
+		return value{}
+	case last:
+		return statisticsValue(f.Type, f.Floats.Last, f.Integers.Last, f.Unsigneds.Last, f.LastBool, f.LastString)
+	}
+	return statisticsValue(f.Type, f.Floats.First, f.Integers.First, f.Unsigneds.First, f.FirstBool, f.FirstString)
+}
+
+// statisticsValue returns the one of some numbers and texts that is of a type.
+func statisticsValue(typ model.FieldType, f float64, i int64, u uint64, b bool, s []byte) value {
+	switch typ {
+	case model.Float:
+		return floatValue(f)
+	case model.Integer:
+		return integerValue(i)
+	case model.Unsigned:
+		return unsignedValue(u)
+	case model.Boolean:
+		return booleanValue(b)
+	case model.String:
+		return stringValue(string(s))
+	}
+	return value{}
+}
+
+// setHead makes a row the first of the series at hand.
+func (h *headRun) setHead(t int64, valueOf func(column int) value) {
+	r, layout := h.series, h.scan.layout
+	p := h.points.point()
+	p.name, p.tags, p.time = h.scan.source.measurement, r.group.tags, t
+	if layout.main >= 0 {
+		p.val = valueOf(layout.main)
+	}
+	p.aux = h.points.list(len(layout.aux))
+	for j, place := range layout.aux {
+		switch {
+		case place.column >= 0:
+			p.aux[j] = valueOf(place.column)
+		case place.tag != "":
+			p.aux[j] = tagValue(r.series.tags, place.tag)
+		}
+	}
+	r.head, r.empty, r.edge = p, false, t
 }

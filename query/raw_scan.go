@@ -33,6 +33,9 @@ type rawScan struct {
 	layout *rowLayout
 	group  int // next to open
 	in     iterator
+
+	ahead     []*rawSeries // of the groups from the next on
+	headBytes int64        // reserved for the first rows of those made last
 }
 
 func (r *rawScan) next() (*point, error) {
@@ -58,20 +61,27 @@ func (r *rawScan) next() (*point, error) {
 func (r *rawScan) openNext() error {
 	s := r.source
 	outer := s.groups[r.group].outer
+	end := r.group + 1
+	for end < len(s.groups) && s.groups[end].outer.id == outer.id {
+		end++
+	}
+	if len(r.ahead) == 0 {
+		if err := r.lookAhead(end); err != nil {
+			return err
+		}
+	}
 	w := &shardWalk{opt: s.opt, spans: s.view.shards}
-	for ; r.group < len(s.groups) && s.groups[r.group].outer.id == outer.id; r.group++ {
+	for ; r.group < end; r.group++ {
 		g := &s.groups[r.group]
-		group := walkGroup{left: -1}
+		group := walkGroup{left: -1, series: r.ahead[:g.last-g.first]}
 		if n := s.opt.limit; n > 0 {
 			group.left = n + s.opt.rowOffset
 		}
-		for i := g.first; i < g.last; i++ {
-			group.series = append(group.series, &rawSeries{scan: r, group: g, series: &s.series[i]})
-		}
+		r.ahead = r.ahead[g.last-g.first:]
 		w.groups = append(w.groups, group)
 	}
 	r.in = w
-	return r.fetchHeads(w)
+	return nil
 }
 
 func (r *rawScan) close() {
@@ -79,7 +89,7 @@ func (r *rawScan) close() {
 		r.in.close()
 		r.in = nil
 	}
-	r.group = len(r.source.groups)
+	r.group, r.ahead = len(r.source.groups), nil
 }
 
 // openSeriesBytes is what a series that is open in a merge is reckoned with: its cursor and the points at hand.
@@ -119,6 +129,7 @@ func (r *rawSeries) open() error {
 		Fields:      r.scan.layout.fields,
 		Range:       r.rest(),
 		Descending:  !s.opt.ascending,
+		First:       s.rowsWanted(),
 	})
 	if err != nil {
 		return err
@@ -138,6 +149,14 @@ func (r *rawSeries) open() error {
 	return nil
 }
 
+// rowsWanted returns how many rows of a series a statement with a limit wants at most, 0 without one.
+func (s *source) rowsWanted() int {
+	if s.opt.limit == 0 {
+		return 0
+	}
+	return s.opt.limit + s.opt.rowOffset
+}
+
 // auxConstants returns the aux values of a series with the tags filled in.
 func auxConstants(l *rowLayout, tags model.Tags) []value {
 	if len(l.aux) == 0 {
@@ -145,14 +164,19 @@ func auxConstants(l *rowLayout, tags model.Tags) []value {
 	}
 	values := make([]value, len(l.aux))
 	for i, place := range l.aux {
-		if place.tag == "" {
-			continue
-		}
-		if v := tags.Get([]byte(place.tag)); len(v) > 0 {
-			values[i] = stringValue(string(v))
+		if place.tag != "" {
+			values[i] = tagValue(tags, place.tag)
 		}
 	}
 	return values
+}
+
+// tagValue returns the value of a tag, null without one.
+func tagValue(tags model.Tags, key string) value {
+	if v := tags.Get([]byte(key)); len(v) > 0 {
+		return stringValue(string(v))
+	}
+	return value{}
 }
 
 // rest returns the time range that is still to be read.

@@ -59,6 +59,8 @@ type seriesCursor struct {
 	summary cursor.Summary
 	enough  bool // the reader wants no more of the series
 
+	most int // rows of the next batch
+
 	batch cursor.Batch
 	words [][]uint64
 	times []int64
@@ -71,6 +73,9 @@ func (c *seriesCursor) NextSeries() (index int, ok bool) {
 	for c.err == nil && c.series+1 < len(c.req.Series) {
 		c.series++
 		c.shard, c.opened, c.rows, c.enough = 0, false, nil, false
+		if c.most = maxBatchRows; c.req.First > 0 {
+			c.most = min(c.req.First, maxBatchRows)
+		}
 		if c.series&63 == 0 {
 			if c.err = c.ctx.Err(); c.err != nil {
 				break
@@ -98,10 +103,12 @@ func (c *seriesCursor) Next() *cursor.Batch {
 			return nil
 		}
 	}
+	most := c.most
+	c.most = maxBatchRows
 	if c.req.Descending {
-		return c.takeLast()
+		return c.takeLast(most)
 	}
-	return c.takeFirst()
+	return c.takeFirst(most)
 }
 
 // settleOffer asks the reader about the summary at hand and goes on; false when
@@ -181,8 +188,8 @@ func (c *seriesCursor) advance(offer bool) bool {
 	return false
 }
 
-func (c *seriesCursor) takeFirst() *cursor.Batch {
-	from, to := c.at, min(c.at+maxBatchRows, c.end)
+func (c *seriesCursor) takeFirst(most int) *cursor.Batch {
+	from, to := c.at, min(c.at+most, c.end)
 	c.at = to
 	c.batch.Times = c.rows.Times[from:to]
 	for i := range c.columns {
@@ -196,8 +203,8 @@ func (c *seriesCursor) takeFirst() *cursor.Batch {
 }
 
 // takeLast hands out the rows from the last one on, newest first.
-func (c *seriesCursor) takeLast() *cursor.Batch {
-	from, to := max(c.at, c.end-maxBatchRows), c.end
+func (c *seriesCursor) takeLast(most int) *cursor.Batch {
+	from, to := max(c.at, c.end-most), c.end
 	c.end = from
 	c.times = appendReversed(c.times[:0], c.rows.Times[from:to])
 	if c.owned == nil {
