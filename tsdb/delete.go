@@ -78,7 +78,7 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) error {
 		if err == nil && del.forget == "" {
 			err = sh.forgetEmpty(ctx, req)
 		}
-		if err != nil && !errors.Is(err, ErrShardNotFound) {
+		if err = d.ended(err); err != nil && !errors.Is(err, ErrShardNotFound) && !errors.Is(err, ErrDatabaseNotFound) {
 			errs = append(errs, fmt.Errorf("delete in shard %d: %w", id, err))
 		}
 	}

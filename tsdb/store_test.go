@@ -616,3 +616,24 @@ func TestIntervalModeShowsRowsAfterCommit(t *testing.T) {
 	}
 	checkStore(t, s, want, model.AllTime, false)
 }
+
+// TestDeleteOfDroppedDatabase deletes while the database goes: what is gone has nothing left to delete.
+func TestDeleteOfDroppedDatabase(t *testing.T) {
+	mem := vfs.NewMem()
+	s := openTest(t, mem, testOptions(mem))
+	defer s.Close() // which cannot flush what has no index any more
+	mustWrite(t, s, onePoint(1, map[string]any{"f": 1.5}))
+	d, err := s.database(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.dropped = true
+	d.mu.Unlock()
+	if err := d.index.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(context.Background(), DeleteRequest{Database: 1, Shards: allShards(), Measurement: "cpu", Whole: true}); err != nil {
+		t.Errorf("the database is gone, and the delete says %v", err)
+	}
+}
