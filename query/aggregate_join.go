@@ -33,11 +33,8 @@ func (a *scanCall) takeInOrder(cells []cell) {
 			for i := from; i < to; i++ {
 				a.put(&cells[i])
 			}
-		case g.last-g.first == 1: // nothing to wait for
-			run := a.joinRuns([]cellRun{cells[from:to]})
-			for i := range run {
-				a.put(&run[i])
-			}
+		case g.single(): // nothing to wait for
+			a.finishRun(a.joinRuns([]cellRun{cells[from:to]}))
 		default:
 			if a.held = append(a.held, cells[from:to]...); len(a.held) > maxHeldCells {
 				a.enter(group)

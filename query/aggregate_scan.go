@@ -54,6 +54,7 @@ type scanCall struct {
 	joined  []joinedCell
 	near    int    // where the last cell was joined
 	heads   []cell // of the group, when one row of each series is enough to know
+	strayed bool   // the windows joined are not in the order of the statement; byStart finds them
 	byStart map[int64]int
 	outer   []*point // of the outer group at hand, when it has several tagsets
 	ready   []*point
@@ -215,8 +216,22 @@ func (c *scanCall) take(cells []cell) {
 		}
 		return
 	}
-	for i := range cells {
-		c.put(&cells[i])
+	for from := 0; from < len(cells); {
+		group := cells[from].group
+		to := from + 1
+		for to < len(cells) && cells[to].group == group {
+			to++
+		}
+		c.enter(group)
+		if c.scan.edge == aggregateNone && c.scan.source.groups[group].single() {
+			c.finishRun(cells[from:to])
+		} else {
+			c.joined = slices.Grow(c.joined, min(to-from, mostForeseen))
+			for i := from; i < to; i++ {
+				c.join(&cells[i])
+			}
+		}
+		from = to
 	}
 }
 
@@ -306,6 +321,15 @@ func (a *scanCall) window(start int64) int {
 			return i
 		}
 	}
+	if !a.strayed {
+		i, ok := a.findOrdered(start)
+		if ok {
+			a.near = i
+			return i
+		}
+		a.strayed = i < len(a.joined)
+		return -1
+	}
 	for i := len(a.byStart); i < len(a.joined); i++ {
 		if a.byStart == nil {
 			a.byStart = make(map[int64]int)
@@ -318,6 +342,21 @@ func (a *scanCall) window(start int64) int {
 	}
 	a.near = i
 	return i
+}
+
+// findOrdered returns the place of a window among those joined, or the one where it belongs.
+func (a *scanCall) findOrdered(start int64) (i int, ok bool) {
+	ascending := a.scan.source.opt.ascending
+	compare := func(j joinedCell, start int64) int {
+		if !ascending {
+			return cmp.Compare(start, j.window)
+		}
+		return cmp.Compare(j.window, start)
+	}
+	if last := len(a.joined) - 1; last >= 0 && compare(a.joined[last], start) < 0 {
+		return last + 1, false
+	}
+	return slices.BinarySearchFunc(a.joined, start, compare)
 }
 
 // join adds the cell of a series to the window of its group.
@@ -418,33 +457,60 @@ func (a *scanCall) finishGroup() {
 	if len(a.joined) == 0 {
 		return
 	}
-	g := &a.scan.source.groups[a.group]
 	from := len(a.outer)
+	a.outer = slices.Grow(a.outer, len(a.joined))
 	for i := range a.joined {
 		j := &a.joined[i]
-		p := a.slab.point()
-		*p = point{name: a.scan.source.measurement, tags: g.tags, time: j.time, val: j.val, aux: j.aux}
-		switch a.kind {
-		case aggregateCount, aggregateSum:
-			p.n = j.n
-		case aggregateMean:
-			p.n = j.n
-			p.val = floatValue(settledMean(j.sum/float64(j.n), j.n, again))
-		case aggregateSpread:
-			p.val = subtract(j.most, j.val)
-		}
-		if p.aux == nil && len(a.layout.aux) > 0 {
-			p.aux = make([]value, len(a.layout.aux))
-		}
-		a.outer = append(a.outer, p)
+		a.outer = append(a.outer, a.finish(&j.cell, j.sum, again))
 	}
+	strayed := a.strayed
 	a.clearJoined()
-	a.sortByTime(a.outer[from:], false)
+	if strayed {
+		a.sortByTime(a.outer[from:], false)
+	}
+}
+
+// finishRun turns the cells of a group of one series into points. They are all that there are.
+func (a *scanCall) finishRun(cells []cell) {
+	again := settlings
+	if a.inOrder && !a.released {
+		again-- // joined by shards
+	}
+	from, sorted := len(a.outer), true
+	a.outer = slices.Grow(a.outer, len(cells))
+	for i := range cells {
+		c := &cells[i]
+		sorted = sorted && (i == 0 || cells[i-1].window != c.window && (cells[i-1].window < c.window) == a.scan.source.opt.ascending)
+		a.outer = append(a.outer, a.finish(c, weighted(c), again))
+	}
+	if !sorted {
+		a.sortByTime(a.outer[from:], false)
+	}
+}
+
+// finish turns a window of the group at hand into a point. sum is that of the weighted means.
+func (a *scanCall) finish(c *cell, sum float64, again int) *point {
+	g := &a.scan.source.groups[a.group]
+	p := a.slab.point()
+	*p = point{name: a.scan.source.measurement, tags: g.tags, time: c.time, val: c.val, aux: c.aux}
+	switch a.kind {
+	case aggregateCount, aggregateSum:
+		p.n = c.n
+	case aggregateMean:
+		p.n = c.n
+		p.val = floatValue(settledMean(sum/float64(c.n), c.n, again))
+	case aggregateSpread:
+		p.val = subtract(c.most, c.val)
+	}
+	if p.aux == nil && len(a.layout.aux) > 0 {
+		p.aux = make([]value, len(a.layout.aux))
+	}
+	return p
 }
 
 // clearJoined makes place for the windows of the next group.
 func (a *scanCall) clearJoined() {
-	a.joined, a.near = a.joined[:0], 0
+	a.joined, a.near, a.strayed = a.joined[:0], 0, false
 	clear(a.byStart)
 }
 

@@ -62,7 +62,10 @@ const mostForeseen = 1 << 12
 // that a window of many series is one cell.
 func (u *unitRun) keepCells(k int, group, place int32) {
 	join := u.joins[k]
-	if join == nil {
+	if join == nil || u.alone(join, group, place) {
+		if join != nil {
+			u.releaseJoined(k)
+		}
 		from := len(u.cells[k])
 		u.cells[k] = u.aggs[k].flush(u.cells[k])
 		if from == 0 { // series mostly have cells in the same windows
@@ -84,12 +87,21 @@ func (u *unitRun) keepCells(k int, group, place int32) {
 	}
 }
 
+// alone reports whether no other series of the unit has cells in the group of a series.
+func (u *unitRun) alone(join *scanCall, group, place int32) bool {
+	if len(join.joined) > 0 && join.group == int(group) {
+		return false
+	}
+	return int(place)+1 == u.unit[1] || int(place)+1 == u.scan.source.groups[group].last
+}
+
 // releaseJoined hands on the cells of a group that were joined.
 func (u *unitRun) releaseJoined(k int) {
 	join := u.joins[k]
 	if join == nil {
 		return
 	}
+	u.cells[k] = slices.Grow(u.cells[k], len(join.joined))
 	for i := range join.joined {
 		u.cells[k] = append(u.cells[k], join.joined[i].cell)
 	}

@@ -18,6 +18,9 @@ type seriesGroup struct {
 	last  int
 }
 
+// single reports whether the group has one series.
+func (g *seriesGroup) single() bool { return g.last-g.first == 1 }
+
 // sourceSeries is one series of a source with what is left of the condition for its rows.
 type sourceSeries struct {
 	id   model.SeriesID

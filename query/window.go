@@ -35,9 +35,15 @@ func (w *windows) of(t int64) (start, end int64) {
 		group := w.group(t)
 		return w.groupStart(group), w.groupStart(group + 1)
 	}
-	zone := w.zone(saturatingSum(t, -w.offset))
-	into := modulo(t, w.interval) - modulo(w.offset, w.interval)
-	into = modulo(modulo(into, w.interval)-w.interval+modulo(zone, w.interval), w.interval)
+	into := modulo(t, w.interval)
+	if w.offset != 0 {
+		into = modulo(into-modulo(w.offset, w.interval), w.interval)
+	}
+	zone := int64(0)
+	if w.location != nil {
+		zone = w.zone(saturatingSum(t, -w.offset))
+		into = modulo(into-w.interval+modulo(zone, w.interval), w.interval)
+	}
 
 	start = int64(influxql.MinTime)
 	if start+into < t {
