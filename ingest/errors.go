@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -60,12 +61,46 @@ const (
 	InvalidKey                   // a tag or field name that may not be used
 	BeyondRetention              // older than the retention policy keeps
 	FieldConflict                // another field type than the shard has
+
+	// The causes below are those of writes of which nothing was stored.
+	NotFound    // no such database or retention policy
+	Forbidden   // the sender may not write to a measurement
+	Busy        // the cache or a queue is full
+	NoSpace     // the disk is full
+	Unavailable // the log has failed
+	Interrupted // the sender has gone or its time was up
+	Internal    // any other fault of the server
 	causes
 )
 
 // String returns the name of the cause in metrics.
 func (c Cause) String() string {
-	return [...]string{"malformed", "invalid_key", "beyond_retention", "field_conflict"}[c]
+	return [...]string{
+		"malformed", "invalid_key", "beyond_retention", "field_conflict",
+		"not_found", "forbidden", "busy", "no_space", "unavailable", "interrupted", "internal",
+	}[c]
+}
+
+// causeOf returns the cause of a write of which nothing was stored.
+func causeOf(err error) Cause {
+	var database *DatabaseNotFoundError
+	var policy *PolicyNotFoundError
+	var forbidden *ForbiddenError
+	switch {
+	case errors.As(err, &database), errors.As(err, &policy):
+		return NotFound
+	case errors.As(err, &forbidden):
+		return Forbidden
+	case errors.Is(err, ErrBusy):
+		return Busy
+	case errors.Is(err, ErrNoSpace):
+		return NoSpace
+	case errors.Is(err, ErrUnavailable):
+		return Unavailable
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Interrupted
+	}
+	return Internal
 }
 
 // PartialWriteError says that some rows of a write were refused; the others are

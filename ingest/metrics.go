@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Metrics are the counters of a writer since it was made.
@@ -25,6 +27,7 @@ type Refused struct {
 // Example is a refusal, for those who look for its origin.
 type Example struct {
 	Reason, Client, Database string
+	Time                     time.Time
 }
 
 type counters struct {
@@ -38,21 +41,41 @@ type counters struct {
 const maxExampleBytes = 256
 
 // note counts what was refused and keeps an example of each cause.
-func (c *counters) note(r *refusals, client, database string) {
+func (c *counters) note(r *refusals, client, database string, at time.Time) {
 	for cause, n := range r.dropped {
 		if n == 0 {
 			continue
 		}
-		reason := r.examples[cause]
-		c.mu.Lock()
-		c.refused[cause].Rows += int64(n)
-		c.refused[cause].Example = Example{
-			Reason:   strings.Clone(reason[:min(len(reason), maxExampleBytes)]),
-			Client:   client,
-			Database: database,
-		}
-		c.mu.Unlock()
+		c.add(Cause(cause), n, Example{Reason: r.examples[cause], Client: client, Database: database, Time: at})
 	}
+}
+
+// add counts rows that were refused for one cause.
+func (c *counters) add(cause Cause, rows int, e Example) {
+	e.Reason = strings.Clone(e.Reason[:min(len(e.Reason), maxExampleBytes)])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused[cause].Rows += int64(rows)
+	c.refused[cause].Example = e
+}
+
+// failed counts the rows of a write of which nothing was stored, and returns its
+// error.
+func (w *Writer) failed(err error, rows int, client, database string) error {
+	w.metrics.add(causeOf(err), rows, Example{Reason: err.Error(), Client: client, Database: database, Time: w.clock.Now()})
+	return err
+}
+
+// points returns how many lines of a body may be points, without parsing it:
+// those that are neither blank nor a comment.
+func points(body []byte) (n int) {
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimLeft(line, " \t\r\n\x00")
+		if len(line) > 0 && line[0] != '#' {
+			n++
+		}
+	}
+	return n
 }
 
 // Metrics returns the counters.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/timberlinedb/timberline/model"
 )
@@ -16,10 +17,13 @@ const reservedName = "time"
 // the older rows as refused; any is false when nothing is left.
 func keep(b *model.Batch, oldest int64, refused *refusals) (span model.TimeRange, any bool) {
 	span = model.TimeRange{Min: math.MaxInt64, Max: math.MinInt64}
-	late := 0
+	late, example := 0, ""
 	for _, t := range b.Tables {
 		for _, at := range t.Times {
 			if at < oldest {
+				if late == 0 {
+					example = fmt.Sprintf("point of measurement %q at %s is older than the retention policy keeps", t.Measurement, timeText(at))
+				}
 				late++
 				continue
 			}
@@ -27,10 +31,13 @@ func keep(b *model.Batch, oldest int64, refused *refusals) (span model.TimeRange
 		}
 	}
 	if late > 0 {
+		refused.examples[BeyondRetention] = example
 		refused.add(BeyondRetention, "points beyond retention policy", late)
 	}
 	return span, !span.Empty()
 }
+
+func timeText(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }
 
 // after returns what is left of span when the rows of part are done; parts are
 // taken in order of time.

@@ -65,7 +65,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	w.metrics.requests.Add(1)
 	target, err := w.target(req.Database, req.Policy)
 	if err != nil {
-		return err
+		return w.failed(err, points(req.Body), req.Client, req.Database)
 	}
 	s := w.scratch.Get().(*scratch)
 	defer w.release(s)
@@ -82,7 +82,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 		V2:        req.V2,
 	})
 	if err := checkScope(&s.batch, req.Measurements); err != nil {
-		return err
+		return w.failed(err, s.batch.Rows(), req.Client, req.Database)
 	}
 	w.hold.RLock()
 	defer w.hold.RUnlock()
@@ -127,10 +127,10 @@ func (w *Writer) writeBatch(ctx context.Context, req Request, b *model.Batch) er
 	w.metrics.requests.Add(1)
 	target, err := w.target(req.Database, req.Policy)
 	if err != nil {
-		return err
+		return w.failed(err, b.Rows(), req.Client, req.Database)
 	}
 	if err := checkScope(b, req.Measurements); err != nil {
-		return err
+		return w.failed(err, b.Rows(), req.Client, req.Database)
 	}
 	s := w.scratch.Get().(*scratch)
 	defer w.release(s)
@@ -187,7 +187,8 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		w.subscriber.publish(to.database, to.policy, b) // whatever becomes of the points here
 	}
 	checkNames(b, &refused)
-	span, any := keep(b, to.policy.Oldest(w.clock.Now()), &refused)
+	now := w.clock.Now()
+	span, any := keep(b, to.policy.Oldest(now), &refused)
 
 	var last uint64
 	stored := 0
@@ -195,7 +196,7 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		part, result, err := w.writePart(ctx, to, b, span, s)
 		if err != nil {
 			w.metrics.failed.Add(1)
-			return classify(to.database, err)
+			return w.failed(classify(to.database, err), b.Rows(), client, to.database)
 		}
 		last = max(last, result.LSN)
 		stored += result.Rows
@@ -208,11 +209,11 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 	if last > 0 {
 		if err := w.store.Commit(ctx, last); err != nil {
 			w.metrics.failed.Add(1)
-			return classify(to.database, err)
+			return w.failed(classify(to.database, err), stored, client, to.database)
 		}
 	}
 	w.metrics.rows.Add(int64(stored))
-	w.metrics.note(&refused, client, to.database)
+	w.metrics.note(&refused, client, to.database, now)
 	return refused.err(stored)
 }
 

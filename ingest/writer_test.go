@@ -355,11 +355,19 @@ func TestMetrics(t *testing.T) {
 	if m.Requests != 4 || m.Failed != 0 || m.Rows != 3 || m.Values != 4 {
 		t.Errorf("%d requests, %d failed, %d rows, %d values", m.Requests, m.Failed, m.Rows, m.Values)
 	}
-	want := [causes]Refused{
-		{Malformed, 1, Example{"unable to parse 'm': missing fields", "192.0.2.7:1234", "db"}},
-		{InvalidKey, 1, Example{`invalid tag key: input tag "time" on measurement "m" is invalid`, "192.0.2.7:1234", "db"}},
-		{BeyondRetention, 2, Example{"points beyond retention policy", "192.0.2.7:1234", "db"}},
-		{FieldConflict, 1, Example{`field type conflict: input field "f" on measurement "m" is type boolean, already exists as type float`, "192.0.2.7:1234", "db"}},
+	var want [causes]Refused
+	for c := range causes {
+		want[c].Cause = c
+	}
+	for c, r := range map[Cause]Refused{
+		Malformed:       {Rows: 1, Example: Example{Reason: "unable to parse 'm': missing fields"}},
+		InvalidKey:      {Rows: 1, Example: Example{Reason: `invalid tag key: input tag "time" on measurement "m" is invalid`}},
+		BeyondRetention: {Rows: 2, Example: Example{Reason: `point of measurement "m" at 1970-01-01T00:00:01Z is older than the retention policy keeps`}},
+		FieldConflict:   {Rows: 1, Example: Example{Reason: `field type conflict: input field "f" on measurement "m" is type boolean, already exists as type float`}},
+		NotFound:        {Rows: 1, Example: Example{Reason: "retention policy not found: nowhere"}},
+	} {
+		r.Cause, r.Example.Client, r.Example.Database, r.Example.Time = c, "192.0.2.7:1234", "db", d.clock.Now()
+		want[c] = r
 	}
 	if m.Refused != want {
 		t.Errorf("refused\n\t%+v\nwant\n\t%+v", m.Refused, want)

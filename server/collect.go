@@ -27,6 +27,7 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTasks(c, s.tasks.Metrics()) }))
 	}
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
+	m.Register(monitor.SourceFunc(s.collectRefusals))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		for _, l := range s.currentListeners() {
 			collectListeners(c, l.Metrics())
@@ -88,9 +89,8 @@ func collectTLS(c *monitor.Collector, t httpapi.TLSStatistics) {
 }
 
 func collectWrites(c *monitor.Collector, w ingest.Metrics, sub ingest.SubscriberMetrics) {
-	dropped := int64(0)
+	dropped := refusedRows(w)
 	for _, r := range w.Refused {
-		dropped += r.Rows
 		c.Counter("points_refused_total", "Points that were not stored, by reason.", float64(r.Rows), monitor.Label{Key: "reason", Value: r.Cause.String()})
 	}
 	c.Statistic(monitor.Statistic{Name: "write", Values: map[string]any{
@@ -167,7 +167,8 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 		name, help string
 		value      int64
 	}{
-		{"rows_overwritten_total", "Rows that replaced an older one, found at flush and merge.", m.RowsOverwritten},
+		{"rows_overwritten_total", "Rows of one series and timestamp that a flush made one.", m.RowsOverwritten},
+		{"values_overwritten_total", "Field values that a newer one took the place of, found at flush and merge.", m.ValuesOverwritten},
 		{"cache_refusals_total", "Writes refused because the cache was full.", m.WritesRefused},
 		{"flushes_total", "Caches written to files.", m.Flushes},
 		{"flush_failures_total", "Flushes that failed.", m.FlushFailures},
@@ -191,6 +192,10 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 	for _, n := range counters {
 		c.Counter(n.name, n.help, float64(n.value))
 	}
+	c.Statistic(monitor.Statistic{Name: "tsm1_wal", Tags: map[string]string{}, Values: map[string]any{
+		"currentSegmentDiskBytes": m.Log.DiskBytes, "oldSegmentsDiskBytes": int64(0),
+		"writeOk": int64(m.Log.Syncs), "writeErr": m.WritesRefused,
+	}})
 	c.Counter("compaction_delay_seconds_total", "Time for which merges waited to keep to compact-throughput.", m.CompactionDelayed.Seconds())
 	c.Gauge("replay_seconds", "Time of the log's replay at start.", m.Replay.Took.Seconds())
 	c.Gauge("replay_rows", "Rows replayed at start.", float64(m.Replay.Rows))

@@ -67,7 +67,15 @@ func collectShard(c *monitor.Collector, n shardNames, sh tsdb.ShardMetrics) {
 	add := func(name string, values map[string]any) {
 		c.Statistic(monitor.Statistic{Name: name, Distinct: []string{"database", "retentionPolicy", "id"}, Tags: tags, Values: values})
 	}
-	add("shard", map[string]any{"diskBytes": sh.FileBytes})
+	add("shard", map[string]any{
+		"diskBytes": sh.FileBytes, "fieldsCreate": sh.FieldsCreated,
+		"writeReq": sh.Writes, "writeReqOk": sh.Writes - sh.WritesFailed, "writeReqErr": sh.WritesFailed,
+		"writePointsOk": sh.RowsWritten, "writePointsDropped": sh.RowsDropped, "writePointsErr": int64(0), "writeValuesOk": sh.ValuesWritten,
+	})
+	add("tsm1_engine", map[string]any{
+		"cacheCompactions": sh.Flushes, "cacheCompactionErr": sh.FlushFailures,
+		"tsmFullCompactions": sh.Compactions, "tsmFullCompactionErr": sh.CompactionFails,
+	})
 	add("tsm1_cache", map[string]any{"memBytes": sh.CacheBytes, "cachedBytes": sh.FrozenBytes, "diskBytes": int64(0), "cachedRows": sh.CacheRows})
 	add("tsm1_filestore", map[string]any{"diskBytes": sh.FileBytes, "numFiles": int64(sh.Files)})
 }

@@ -27,7 +27,7 @@ func TestInternalDatabase(t *testing.T) {
 		"SHOW RETENTION POLICIES ON _internal": `["monitor","168h0m0s","24h0m0s",1,true]`,
 		"SHOW TAG KEYS FROM httpd":             `["bind"],["hostname"]`,
 		"SHOW FIELD KEYS FROM runtime":         `["HeapAlloc","integer"]`,
-		"SHOW MEASUREMENTS":                    `["queryExecutor"],["runtime"]`,
+		"SHOW MEASUREMENTS":                    `["queryExecutor"],["refusals"],["runtime"]`,
 	} {
 		if got := ask(q); !strings.Contains(got, want) {
 			t.Errorf("%s: %s lacks %s", q, got, want)

@@ -19,6 +19,7 @@ import (
 
 // introspection answers SHOW STATS and SHOW DIAGNOSTICS. It implements query.Extension.
 type introspection struct {
+	server  *Server
 	monitor *monitor.Monitor
 	store   *tsdb.Store
 	cfg     config.Config
@@ -81,6 +82,11 @@ func (i *introspection) diagnostics(module string) []*query.Series {
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		if module == "" || name == module {
 			rows = append(rows, oneRow(name, nil, modules[name]))
+		}
+	}
+	if module == "" || module == refusalsModule {
+		if s := i.server.refusals().series(); s.Rows > 0 {
+			rows = append(rows, s)
 		}
 	}
 	return rows

@@ -139,7 +139,7 @@ func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) 
 	if s.trail != nil {
 		queries.Audit = s.recordStatement
 	}
-	queries.Extension = &introspection{monitor: s.monitor, store: s.store, cfg: s.cfg, clock: s.clock}
+	queries.Extension = &introspection{server: s, monitor: s.monitor, store: s.store, cfg: s.cfg, clock: s.clock}
 	s.engine = query.New(s.catalog, s.storage, queries)
 	return nil
 }

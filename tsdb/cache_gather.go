@@ -27,12 +27,23 @@ type gatheredColumn struct {
 	values  []uint64
 	present []uint64
 	count   int
-	epoch   uint32
+
+	replaced int // values that a newer one of the same row has taken the place of
+	epoch    uint32
 }
 
 // placed tells where a row lies and which output row it belongs to.
 type placed struct {
 	chunk, offset, out int32
+}
+
+// replaced returns how many of the current rows' values a newer one has taken
+// the place of.
+func (g *gathered) replaced() (values int64) {
+	for _, column := range g.touched {
+		values += int64(g.columns[column].replaced)
+	}
+	return values
 }
 
 // presence returns the bitmap of present rows, or nil when all rows have a value.
@@ -116,7 +127,7 @@ func (g *gathered) begin(columns int) {
 func (g *gathered) touch(column int32) *gatheredColumn {
 	c := &g.columns[column]
 	if c.epoch != g.epoch {
-		c.epoch, c.count = g.epoch, 0
+		c.epoch, c.count, c.replaced = g.epoch, 0, 0
 		c.values = slices.Grow(c.values[:0], len(g.times))[:len(g.times)]
 		words := (len(g.times) + 63) / 64
 		c.present = slices.Grow(c.present[:0], words)[:words]
@@ -132,6 +143,8 @@ func (c *gatheredColumn) put(out int32, v uint64) {
 	if w, b := out>>6, uint64(1)<<(out&63); c.present[w]&b == 0 {
 		c.present[w] |= b
 		c.count++
+	} else {
+		c.replaced++
 	}
 }
 

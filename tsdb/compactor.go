@@ -63,6 +63,7 @@ func (s *Store) noteMerge(ctx context.Context, sh *shard, err error) {
 			return // another time
 		}
 		s.counters.compactionFails.Add(1)
+		sh.activity.compactionFails.Add(1)
 		setText(&s.counters.lastCompactionError, err.Error())
 		s.readFailed(err)
 		if tell := s.opt.Events.CompactionFailed; tell != nil {
@@ -240,6 +241,10 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob, hold func(bytes in
 	counts := &sh.store.counters
 	counts.compactions.Add(1)
 	counts.compactedBytes.Add(result.Size)
+	if n := result.Overwritten; n > 0 {
+		sh.noteOverwrites(overwrites{values: n, last: fmt.Sprintf("merge of %d files: a newer one had another value", len(job.inputs))})
+	}
+	sh.activity.compactions.Add(1)
 	if tell := sh.store.opt.Events.Compacted; tell != nil {
 		tell(sh.ref(), len(job.inputs), result.Size, sh.store.clock.Now().Sub(started))
 	}

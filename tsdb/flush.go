@@ -79,9 +79,10 @@ func (sh *shard) flushCache(ctx context.Context, c *cache) error {
 	}
 	counts := &sh.store.counters
 	counts.flushes.Add(1)
+	sh.activity.flushes.Add(1)
 	counts.flushedRows.Add(rows)
 	counts.flushedBytes.Add(bytes)
-	counts.rowsOverwritten.Add(overwritten)
+	sh.noteOverwrites(overwritten)
 	if tell := sh.store.opt.Events.Flushed; tell != nil {
 		tell(sh.ref(), rows, bytes, sh.store.clock.Now().Sub(started))
 	}
@@ -135,7 +136,7 @@ type cachedSeries struct {
 
 // writeFile writes and publishes the file of a frozen cache and opens it. There
 // is none when all rows were deleted.
-func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwritten int64, err error) {
+func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwritten overwrites, err error) {
 	tables := c.sorted()
 	var series []cachedSeries
 	opt := tsm.WriterOptions{
@@ -155,13 +156,13 @@ func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwri
 		}
 	}
 	if len(series) == 0 {
-		return nil, 0, nil
+		return nil, overwritten, nil
 	}
 	slices.SortFunc(series, func(a, b cachedSeries) int { return cmp.Compare(a.id, b.id) })
 	path := sh.filePath(c.generation)
 	w, err := tsm.Create(sh.store.fs, path, opt)
 	if err != nil {
-		return nil, 0, err
+		return nil, overwritten, err
 	}
 	sources := make([]*cacheSource, len(tables))
 	for i, ct := range tables {
@@ -173,36 +174,37 @@ func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwri
 				err = ErrShardNotFound
 			}
 		}
-		n := int64(0)
 		if err == nil {
-			n, err = writeSeries(w, sources[s.table], model.SeriesID(s.id))
+			err = writeSeries(w, sources[s.table], model.SeriesID(s.id), &overwritten)
 		}
 		if err != nil {
-			return nil, 0, errors.Join(err, w.Abort())
+			return nil, overwritten, errors.Join(err, w.Abort())
 		}
-		overwritten += n
 	}
 	file, err := sh.finishFile(w, path, c.generation)
 	return file, overwritten, err
 }
 
 // writeSeries adds the rows of a cached series to a file.
-func writeSeries(w *tsm.Writer, s *cacheSource, id model.SeriesID) (overwritten int64, err error) {
+func writeSeries(w *tsm.Writer, s *cacheSource, id model.SeriesID, o *overwrites) error {
 	s.found = s.table.collect(uint32(id), s.limit, allTimestamps, s.found)
 	for at := 0; at < len(s.found); {
 		end := min(at+flushRows, len(s.found))
 		for end < len(s.found) && s.found[end].time == s.found[end-1].time {
 			end++
 		}
-		overwritten += int64(s.table.gather(s.found[at:end], nil, &s.gather))
+		if rows := s.table.gather(s.found[at:end], nil, &s.gather); rows > 0 {
+			o.rows += int64(rows)
+			o.note(s.gather.replaced(), s.table.measurement, id, s.found[at:end])
+		}
 		s.fill()
 		s.out.Series = id
 		if err := w.Add(&s.out); err != nil {
-			return overwritten, err
+			return err
 		}
 		at = end
 	}
-	return overwritten, nil
+	return nil
 }
 
 // finishFile makes a written file durable under its name and opens it. A file

@@ -137,6 +137,7 @@ func (s *Store) flushShard(ctx context.Context, sh *shard) error {
 		if ctx.Err() == nil && !sh.gone() {
 			sh.retry.failed(s.clock.Now(), s.opt.RetryAfter)
 			s.counters.flushFailures.Add(1)
+			sh.activity.flushFails.Add(1)
 			setText(&s.counters.lastFlushError, err.Error())
 			if tell := s.opt.Events.FlushFailed; tell != nil {
 				tell(sh.ref(), err)

@@ -36,6 +36,8 @@ type Metrics struct {
 	Flushes, FlushFailures    int64
 	FlushedRows, FlushedBytes int64
 	RowsOverwritten           int64 // rows of one series and timestamp that a flush made one
+	ValuesOverwritten         int64 // values that a newer one took the place of, at flush and merge
+	LastOverwritten           string
 	LastFlushError            string
 
 	Compactions, CompactionFails int64
@@ -73,7 +75,8 @@ type ReplayMetrics struct {
 type counters struct {
 	rowsWritten, valuesWritten, rowsDropped, writesRefused atomic.Int64
 	flushes, flushFailures, flushedRows, flushedBytes      atomic.Int64
-	rowsOverwritten                                        atomic.Int64
+	rowsOverwritten, valuesOverwritten                     atomic.Int64
+	lastOverwritten                                        atomic.Pointer[string]
 	merging                                                atomic.Int64
 	compactions, compactionFails, compactedBytes           atomic.Int64
 	deletes, quarantined, corruptions, orphans             atomic.Int64
@@ -100,7 +103,8 @@ func (s *Store) Metrics() Metrics {
 		RowsWritten: c.rowsWritten.Load(), ValuesWritten: c.valuesWritten.Load(),
 		RowsDropped: c.rowsDropped.Load(), LastDropped: textOf(&c.lastDropped), WritesRefused: c.writesRefused.Load(),
 		Flushes: c.flushes.Load(), FlushFailures: c.flushFailures.Load(), FlushedRows: c.flushedRows.Load(),
-		FlushedBytes: c.flushedBytes.Load(), RowsOverwritten: c.rowsOverwritten.Load(), LastFlushError: textOf(&c.lastFlushError),
+		FlushedBytes: c.flushedBytes.Load(), RowsOverwritten: c.rowsOverwritten.Load(),
+		ValuesOverwritten: c.valuesOverwritten.Load(), LastOverwritten: textOf(&c.lastOverwritten), LastFlushError: textOf(&c.lastFlushError),
 		Compactions: c.compactions.Load(), CompactionFails: c.compactionFails.Load(), CompactedBytes: c.compactedBytes.Load(),
 		CompactionsRunning:  c.merging.Load(),
 		LastCompactionError: textOf(&c.lastCompactionError), Deletes: c.deletes.Load(),

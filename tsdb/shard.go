@@ -57,6 +57,8 @@ type shard struct {
 	suspects      []string
 	suspectsAfter uint64
 
+	activity shardActivity
+
 	retry backoff // of flushes; see flusher
 	merge backoff // of compactions
 }

@@ -1,5 +1,7 @@
 package tsdb
 
+import "sync/atomic"
+
 // ShardMetrics is the state of one shard at one moment.
 type ShardMetrics struct {
 	Database  uint32
@@ -11,6 +13,45 @@ type ShardMetrics struct {
 	FrozenBytes int64 // of the caches that are being written to files
 	CacheRows   int64 // of both
 	Tombstones  int   // deletes that files do not reflect yet
+
+	// Since the shard was opened.
+	Writes, WritesFailed         int64
+	RowsWritten, ValuesWritten   int64
+	RowsDropped                  int64 // refused because of a field type
+	FieldsCreated                int64
+	Flushes, FlushFailures       int64
+	Compactions, CompactionFails int64
+}
+
+// shardActivity counts what happened to a shard since it was opened.
+type shardActivity struct {
+	writes, writesFailed         atomic.Int64
+	rows, values, dropped        atomic.Int64
+	fields                       atomic.Int64
+	flushes, flushFails          atomic.Int64
+	compactions, compactionFails atomic.Int64
+}
+
+// wrote counts a write.
+func (a *shardActivity) wrote(res WriteResult, err error) {
+	a.writes.Add(1)
+	if err != nil {
+		a.writesFailed.Add(1)
+	}
+	a.rows.Add(int64(res.Rows))
+	a.values.Add(int64(res.Values))
+	if res.Dropped > 0 {
+		a.dropped.Add(int64(res.Dropped))
+	}
+}
+
+// addTo fills in the counters.
+func (a *shardActivity) addTo(m *ShardMetrics) {
+	m.Writes, m.WritesFailed = a.writes.Load(), a.writesFailed.Load()
+	m.RowsWritten, m.ValuesWritten, m.RowsDropped = a.rows.Load(), a.values.Load(), a.dropped.Load()
+	m.FieldsCreated = a.fields.Load()
+	m.Flushes, m.FlushFailures = a.flushes.Load(), a.flushFails.Load()
+	m.Compactions, m.CompactionFails = a.compactions.Load(), a.compactionFails.Load()
 }
 
 // ShardMetrics returns the state of every open shard, database by database.
@@ -37,6 +78,7 @@ func (sh *shard) metrics() (m ShardMetrics, ok bool) {
 		Database: sh.db.id, Shard: sh.spec.ID, Files: len(sh.files),
 		CacheBytes: sh.active.bytes.Load(), CacheRows: sh.active.rows.Load(), Tombstones: len(sh.deletes),
 	}
+	sh.activity.addTo(&m)
 	for _, f := range sh.files {
 		m.FileBytes += f.Size
 	}

@@ -37,6 +37,7 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 		return WriteResult{}, err
 	}
 	res, err := sh.write(b)
+	sh.activity.wrote(res, err)
 	s.counters.rowsWritten.Add(int64(res.Rows))
 	s.counters.valuesWritten.Add(int64(res.Values))
 	if res.Dropped > 0 {
@@ -263,5 +264,6 @@ func (sh *shard) numberFields(tt *typedTable) error {
 	tt.lsn = lsn
 	sh.fieldsPin = olderLSN(sh.fieldsPin, lsn)
 	sh.fields.define(lsn, created)
+	sh.activity.fields.Add(int64(len(created)))
 	return nil
 }
