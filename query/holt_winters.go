@@ -64,7 +64,7 @@ func (r *forecastReducer) add(p *point) { r.points = append(r.points, p) }
 
 func (r *forecastReducer) seasonal() bool { return r.season >= 2 }
 
-func (r *forecastReducer) emit(dst []*point) []*point {
+func (r *forecastReducer) emit(dst []*point, _ *watch) []*point {
 	if n := len(r.points); n < 2 || r.seasonal() && n < r.season || !r.fillValues() || len(r.values) < 2 {
 		return dst
 	}

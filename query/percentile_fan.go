@@ -138,8 +138,8 @@ type fanReducer struct {
 func (r *fanReducer) kept() int    { return len(r.points) }
 func (r *fanReducer) add(p *point) { r.points = append(r.points, p) }
 
-func (r *fanReducer) emit(dst []*point) []*point {
-	sortByValue(r.points)
+func (r *fanReducer) emit(dst []*point, w *watch) []*point {
+	sortByValue(r.points, w)
 	for i, percent := range r.percents {
 		rank := int(math.Floor(float64(len(r.points))*percent/100+0.5)) - 1
 		if rank < 0 || rank >= len(r.points) {

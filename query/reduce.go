@@ -9,8 +9,9 @@ import (
 type reducer interface {
 	// add takes a point, which it may keep.
 	add(p *point)
-	// emit appends the results to dst. A time of zeroTime stands for the start of the window.
-	emit(dst []*point) []*point
+	// emit appends the results to dst. A time of zeroTime stands for the start of the window. What takes long looks at
+	// the watch again and again.
+	emit(dst []*point, w *watch) []*point
 }
 
 // reduceIterator groups points by window and feeds the points of each tagset within it to a reducer of its own.
@@ -23,13 +24,14 @@ type reduceIterator struct {
 
 	outer   subsetter
 	inner   subsetter
+	watch   watch
 	pending []*point
 	next0   int
 }
 
 func newReduceIterator(in iterator, run *statementRun, opt *scanOptions, create func() reducer) *reduceIterator {
 	return &reduceIterator{
-		in: peeker{in: in}, run: run, opt: opt, create: create,
+		in: peeker{in: in}, run: run, opt: opt, create: create, watch: watch{ctx: run.ctx},
 		outer: subsetter{keys: opt.dimensions}, inner: subsetter{keys: opt.groupBy},
 	}
 }
@@ -96,7 +98,9 @@ func (r *reduceIterator) reduceWindow() (bool, error) {
 			break
 		}
 	}
-	r.emit(groups, name, start)
+	if err := r.emit(groups, name, start); err != nil {
+		return false, err
+	}
 	return true, nil
 }
 
@@ -128,9 +132,12 @@ func (r *reduceIterator) firstValue() (*point, error) {
 	}
 }
 
-// emit collects the results of a window, by tagset and then by time.
-func (r *reduceIterator) emit(groups []reduceGroup, name string, start int64) {
+// emit collects the results of a window, by tagset and then by time. It fails when the query ends meanwhile.
+func (r *reduceIterator) emit(groups []reduceGroup, name string, start int64) (err error) {
+	w := &r.watch
+	defer w.ended(&err)
 	sort.Slice(groups, func(i, j int) bool {
+		w.step()
 		if r.opt.ascending {
 			return groups[i].tags.id < groups[j].tags.id
 		}
@@ -139,7 +146,7 @@ func (r *reduceIterator) emit(groups []reduceGroup, name string, start int64) {
 	sorted := true
 	for _, g := range groups {
 		from := len(r.pending)
-		r.pending = g.reducer.emit(r.pending)
+		r.pending = g.reducer.emit(r.pending, w)
 		for _, p := range r.pending[from:] {
 			p.name = name
 			if !r.keepTags {
@@ -154,6 +161,7 @@ func (r *reduceIterator) emit(groups []reduceGroup, name string, start int64) {
 	}
 	if !sorted && r.opt.ordered {
 		slices.SortStableFunc(r.pending, func(a, b *point) int {
+			w.step()
 			if !r.opt.ascending {
 				a, b = b, a
 			}
@@ -166,6 +174,7 @@ func (r *reduceIterator) emit(groups []reduceGroup, name string, start int64) {
 			return 0
 		})
 	}
+	return nil
 }
 
 // streamReducer turns a sequence of points of one tagset into another, which need not have as many.

@@ -115,7 +115,7 @@ func (p *point) weight() uint64 { return uint64(max(p.n, 1)) }
 type countReducer struct{ n int64 }
 
 func (r *countReducer) add(p *point) { r.n++ }
-func (r *countReducer) emit(dst []*point) []*point {
+func (r *countReducer) emit(dst []*point, _ *watch) []*point {
 	return append(dst, &point{time: zeroTime, val: integerValue(r.n), n: uint32(r.n)})
 }
 
@@ -145,7 +145,7 @@ func (r *sumReducer) add(p *point) {
 	r.n++
 }
 
-func (r *sumReducer) emit(dst []*point) []*point {
+func (r *sumReducer) emit(dst []*point, _ *watch) []*point {
 	return append(dst, &point{time: zeroTime, val: r.sum, n: r.n})
 }
 
@@ -171,7 +171,7 @@ func (r *meanReducer) add(p *point) {
 	}
 }
 
-func (r *meanReducer) emit(dst []*point) []*point {
+func (r *meanReducer) emit(dst []*point, _ *watch) []*point {
 	sum := r.sum
 	if f, ok := r.whole.number(); ok {
 		sum += f
@@ -190,7 +190,7 @@ func (r *spreadReducer) add(p *point) {
 	}
 }
 
-func (r *spreadReducer) emit(dst []*point) []*point {
+func (r *spreadReducer) emit(dst []*point, _ *watch) []*point {
 	return append(dst, &point{time: zeroTime, val: subtract(r.most, r.least)})
 }
 
@@ -215,7 +215,7 @@ func (r *pickReducer) add(p *point) {
 	}
 }
 
-func (r *pickReducer) emit(dst []*point) []*point {
+func (r *pickReducer) emit(dst []*point, _ *watch) []*point {
 	p := *r.best
 	p.n = 0
 	return append(dst, &p)
@@ -253,14 +253,14 @@ func lastBetter(p, best *point) bool {
 // listReducer keeps all points for functions that need to see them together.
 type listReducer struct {
 	points []*point
-	finish func(points []*point) *point // nil: no result
+	finish func(points []*point, w *watch) *point // nil: no result
 }
 
 func (r *listReducer) add(p *point) { r.points = append(r.points, p) }
 func (r *listReducer) kept() int    { return len(r.points) }
 
-func (r *listReducer) emit(dst []*point) []*point {
-	if p := r.finish(r.points); p != nil {
+func (r *listReducer) emit(dst []*point, w *watch) []*point {
+	if p := r.finish(r.points, w); p != nil {
 		return append(dst, p)
 	}
 	return dst
@@ -268,16 +268,23 @@ func (r *listReducer) emit(dst []*point) []*point {
 
 // sortByValue sorts points in the way of the standard library, as InfluxDB does: which of equal ones comes first is part
 // of the answer of percentile().
-func sortByValue(points []*point) { sort.Sort(pointsByValue(points)) }
+func sortByValue(points []*point, w *watch) { sort.Sort(pointsByValue{points, w}) }
 
-type pointsByValue []*point
+type pointsByValue struct {
+	points []*point
+	*watch
+}
 
-func (p pointsByValue) Len() int           { return len(p) }
-func (p pointsByValue) Less(i, j int) bool { return p[i].val.less(p[j].val) }
-func (p pointsByValue) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p pointsByValue) Len() int      { return len(p.points) }
+func (p pointsByValue) Swap(i, j int) { p.points[i], p.points[j] = p.points[j], p.points[i] }
 
-func median(points []*point) *point {
-	sortByValue(points)
+func (p pointsByValue) Less(i, j int) bool {
+	p.step()
+	return p.points[i].val.less(p.points[j].val)
+}
+
+func median(points []*point, w *watch) *point {
+	sortByValue(points, w)
 	mid := len(points) / 2
 	hi := points[mid].val
 	if len(points)%2 == 1 {
@@ -292,11 +299,12 @@ func median(points []*point) *point {
 
 // mode returns the most frequent value. Between values that are equally frequent, and more than once there, the one
 // whose run began before the last of the other's wins; if no value repeats, it is the lowest.
-func mode(points []*point) *point {
-	sortByValue(points)
+func mode(points []*point, w *watch) *point {
+	sortByValue(points, w)
 	best, bestCount, bestTime := points[0], 0, points[0].time
 	run, count := points[0], 0
 	for _, p := range points {
+		w.step()
 		if !p.val.equal(run.val) {
 			run, count = p, 1
 			continue
@@ -311,16 +319,18 @@ func mode(points []*point) *point {
 }
 
 // stddev returns the standard deviation of the sample; of a single value there is none.
-func stddev(points []*point) *point {
+func stddev(points []*point, w *watch) *point {
 	if len(points) < 2 {
 		return &point{time: zeroTime}
 	}
 	var mean, variance float64
 	for i, p := range points {
+		w.step()
 		f, _ := p.val.number()
 		mean += (f - mean) / float64(i+1)
 	}
 	for _, p := range points {
+		w.step()
 		f, _ := p.val.number()
 		variance += math.Pow(f-mean, 2)
 	}
@@ -328,13 +338,13 @@ func stddev(points []*point) *point {
 }
 
 // percentile returns the point at the nearest rank.
-func percentile(p float64) func([]*point) *point {
-	return func(points []*point) *point {
+func percentile(p float64) func([]*point, *watch) *point {
+	return func(points []*point, w *watch) *point {
 		i := int(math.Floor(float64(len(points))*p/100+0.5)) - 1
 		if i < 0 || i >= len(points) {
 			return nil
 		}
-		sortByValue(points)
+		sortByValue(points, w)
 		picked := *points[i]
 		picked.n = 0
 		return &picked
@@ -356,8 +366,9 @@ func (r *distinctReducer) add(p *point) {
 	}
 }
 
-func (r *distinctReducer) emit(dst []*point) []*point {
+func (r *distinctReducer) emit(dst []*point, w *watch) []*point {
 	slices.SortStableFunc(r.points, func(a, b *point) int {
+		w.step()
 		switch {
 		case a.time < b.time, a.time == b.time && a.val.less(b.val):
 			return -1

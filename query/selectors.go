@@ -34,14 +34,25 @@ func (r *topReducer) add(p *point) {
 	}
 }
 
-func (r *topReducer) emit(dst []*point) []*point {
-	sort.Stable(sort.Reverse(r))
+func (r *topReducer) emit(dst []*point, w *watch) []*point {
+	sort.Stable(watchedTop{r, w})
 	for _, p := range r.points {
 		q := *p
 		q.n = 0
 		dst = append(dst, &q)
 	}
 	return dst
+}
+
+// watchedTop has the points from the one to keep to the one to give up, as an order for sorting.
+type watchedTop struct {
+	*topReducer
+	w *watch
+}
+
+func (t watchedTop) Less(i, j int) bool {
+	t.w.step()
+	return t.worse(t.points[j], t.points[i])
 }
 
 // The methods below make it a heap.
@@ -80,8 +91,11 @@ func (r *sampleReducer) add(p *point) {
 	}
 }
 
-func (r *sampleReducer) emit(dst []*point) []*point {
-	sort.SliceStable(r.points, func(i, j int) bool { return r.points[i].time < r.points[j].time })
+func (r *sampleReducer) emit(dst []*point, w *watch) []*point {
+	sort.SliceStable(r.points, func(i, j int) bool {
+		w.step()
+		return r.points[i].time < r.points[j].time
+	})
 	for _, p := range r.points {
 		q := *p
 		q.n = 0
