@@ -30,16 +30,19 @@ type number interface{ float64 | int64 | uint64 }
 
 // cell is the state of one function over one series in one window.
 type cell struct {
-	window int64 // start
-	time   int64 // of the picked row, otherwise the start of the window
-	val    value // sum, mean or picked value; least value of a spread
-	most   value // of a spread
+	window int64  // start
+	time   int64  // of the picked row, otherwise the start of the window
+	val    value  // sum, mean or picked value; least value of a spread
+	most   uint64 // of a spread: the bits of the greatest value
 	n      uint32
 	group  int32
 	series int32 // place among those of the source
 	shard  int32 // place of the shard, where cells end at the edges of shards
 	aux    []value
 }
+
+// greatest returns the greatest value of a spread.
+func (c *cell) greatest() value { return value{kind: c.val.kind, bits: c.most} }
 
 // columnAggregator computes one function over the rows of a series, batch by batch.
 type columnAggregator interface {
@@ -60,7 +63,7 @@ type columnAggregator interface {
 // newColumnAggregator returns the aggregator for a type of column, nil when the function cannot take it. With untimed
 // set, nobody will look at the times of lowest and highest rows.
 func newColumnAggregator(kind aggregateKind, typ model.FieldType, w *windows, ascending bool, l *rowLayout, untimed bool) columnAggregator {
-	base := cellRunner{kind: kind, windows: w, ascending: ascending, layout: l, untimed: untimed}
+	base := cellRunner{kind: kind, windows: w, ascending: ascending, layout: l, untimed: untimed, foreseen: w.count(mostForeseen / 4)}
 	switch typ {
 	case model.Float:
 		return &numberAggregator[float64]{cellRunner: base, column: floatsOf, wrap: floatValue, extent: floatExtent}
@@ -90,6 +93,7 @@ type cellRunner struct {
 
 	shards shardSpans // at whose edges cells end; nil: at none
 
+	foreseen   int     // windows of the range, within a bound
 	constants  []value // aux values that are tags of the series
 	window     int64   // of the cell at hand
 	start, end int64   // of the part of it that the cell covers
@@ -132,6 +136,9 @@ func (r *cellRunner) inWindow(t int64) bool { return r.start <= t && t < r.end }
 
 // newCell starts the cell of the window at hand.
 func (r *cellRunner) newCell() *cell {
+	if r.cells == nil {
+		r.cells = make([]cell, 0, r.foreseen)
+	}
 	r.cells = append(r.cells, cell{window: r.window, time: r.window, shard: int32(r.shard)})
 	return &r.cells[len(r.cells)-1]
 }
@@ -265,7 +272,7 @@ func (a *numberAggregator[T]) closeCell() {
 	case aggregateMean:
 		c.val = floatValue(float64(a.sum) / float64(c.n))
 	case aggregateSpread:
-		c.val, c.most = a.wrap(a.sum), a.wrap(a.most)
+		c.val, c.most = a.wrap(a.sum), a.wrap(a.most).bits
 	default:
 		c.val = a.wrap(a.sum)
 	}

@@ -287,7 +287,7 @@ func (a *aggregateScan) runUnit(unit [2]int) unitResult {
 	return unitResult{cells: u.cells, err: err}
 }
 
-const cellBytes = 128
+const cellBytes = 96
 
 // allBits returns n set bits in the given memory.
 func allBits(buf []uint64, n int) []uint64 {
@@ -386,7 +386,7 @@ func (a *scanCall) join(c *cell) {
 		if c.val.less(j.val) {
 			j.val = c.val
 		}
-		if j.most.less(c.most) {
+		if j.greatest().less(c.greatest()) {
 			j.most = c.most
 		}
 		j.n += c.n
@@ -500,7 +500,7 @@ func (a *scanCall) finish(c *cell, sum float64, again int) *point {
 		p.n = c.n
 		p.val = floatValue(settledMean(sum/float64(c.n), c.n, again))
 	case aggregateSpread:
-		p.val = subtract(c.most, c.val)
+		p.val = subtract(c.greatest(), c.val)
 	}
 	if p.aux == nil && len(a.layout.aux) > 0 {
 		p.aux = make([]value, len(a.layout.aux))

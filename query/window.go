@@ -56,6 +56,14 @@ func (w *windows) of(t int64) (start, end int64) {
 	return start, end
 }
 
+// count returns about how many windows there are, at most most; 1 when the range has no beginning or no end.
+func (w *windows) count(most int) int {
+	if w.interval == 0 || w.start == influxql.MinTime || w.end >= influxql.MaxTime {
+		return 1
+	}
+	return int(min((w.end-w.start)/w.interval+2, int64(most)))
+}
+
 // modulo returns the remainder of n by m that is not negative.
 func modulo(n, m int64) int64 {
 	if n %= m; n < 0 {
