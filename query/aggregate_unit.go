@@ -126,11 +126,9 @@ func (u *unitRun) run() error {
 	if u.scan.edge != aggregateNone && plain {
 		req.First = edgeRows
 	}
-	if u.someUnfiltered() {
-		req.Offer = u.offer
-		if opt := u.scan.source.opt; opt.months == 0 {
-			req.Interval, req.Offset = opt.interval, opt.offset
-		}
+	req.Offer = u.offer
+	if opt := u.scan.source.opt; opt.months == 0 && u.someUnfiltered() {
+		req.Interval, req.Offset = opt.interval, opt.offset
 	}
 	defer u.scan.source.run.reads.add(&u.counts)
 	cur, err := u.scan.source.view.view.Read(u.scan.ctx, req)
@@ -319,7 +317,11 @@ func (u *unitRun) readField(series *sourceSeries, main, k int) error {
 // offer answers what storage knows of rows that come next without reading them.
 func (u *unitRun) offer(s *cursor.Summary) cursor.Reply {
 	if u.filter != nil {
-		return cursor.Decline
+		if !u.filter.rulesOut(s) {
+			return cursor.Decline
+		}
+		u.countSummary(s)
+		return cursor.Accept
 	}
 	if _, end := u.scan.source.opt.of(s.Range.Min); s.Range.Max >= end {
 		return cursor.Decline
@@ -333,11 +335,7 @@ func (u *unitRun) offer(s *cursor.Summary) cursor.Reply {
 	if u.err = u.scan.source.run.countPoints(s.Rows * len(u.aggs)); u.err != nil {
 		return cursor.Enough
 	}
-	if s.Cell {
-		u.counts.cells++
-	} else {
-		u.counts.blocks++
-	}
+	u.countSummary(s)
 	for k, agg := range u.aggs {
 		st := &s.Fields[u.scan.calls[k].layout.main]
 		if st.Count == 0 || u.found[k] {
@@ -353,4 +351,12 @@ func (u *unitRun) offer(s *cursor.Summary) cursor.Reply {
 		return cursor.Enough
 	}
 	return cursor.Accept
+}
+
+func (u *unitRun) countSummary(s *cursor.Summary) {
+	if s.Cell {
+		u.counts.cells++
+	} else {
+		u.counts.blocks++
+	}
 }

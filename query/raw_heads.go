@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"slices"
-	"sync"
 
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
@@ -62,24 +61,10 @@ func (r *rawScan) fetchHeads() error {
 	}
 	list := slices.Clone(r.ahead)
 	slices.SortFunc(list, func(a, b *rawSeries) int { return cmp.Compare(a.series.id, b.series.id) })
-	workers := min(run.engine.opt.Workers, len(list)/manyRawSeries)
-	errs := make([]error, workers)
-	var running sync.WaitGroup
-	for k := range workers {
-		running.Add(1)
-		go func() {
-			defer running.Done()
-			h := headRun{scan: r, list: list[k*len(list)/workers : (k+1)*len(list)/workers]}
-			errs[k] = h.run()
-		}()
-	}
-	running.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return run.split(len(list), func(from, to int) error {
+		h := headRun{scan: r, list: list[from:to]}
+		return h.run()
+	})
 }
 
 // headRun fetches the first rows of some series with one cursor.
@@ -87,6 +72,7 @@ type headRun struct {
 	scan   *rawScan
 	list   []*rawSeries
 	series *rawSeries // the one at hand
+	filter rowFilter  // of it
 	points slab
 	keep   []uint64
 	err    error // of an offer
@@ -114,6 +100,7 @@ func (h *headRun) run() error {
 			return cur.Err()
 		}
 		h.series = h.list[i]
+		h.filter = h.scan.layout.filterFor(s, h.series.series)
 		if err := h.fetch(cur); err != nil {
 			return err
 		}
@@ -122,13 +109,12 @@ func (h *headRun) run() error {
 
 // fetch reads rows of the series that a cursor stands at, up to the first that counts.
 func (h *headRun) fetch(cur cursor.Cursor) error {
-	r, layout := h.series, h.scan.layout
-	filter := layout.filterFor(h.scan.source, r.series)
+	layout := h.scan.layout
 	for b := cur.Next(); b != nil; b = cur.Next() {
 		if err := h.scan.source.run.countPoints(len(b.Times)); err != nil {
 			return err
 		}
-		h.keep = layout.selectRows(b, filter, h.keep)
+		h.keep = layout.selectRows(b, h.filter, h.keep)
 		i, ok := nextBit(h.keep, 0)
 		if !ok {
 			continue
@@ -143,7 +129,10 @@ func (h *headRun) fetch(cur cursor.Cursor) error {
 // the block, statistics tell it.
 func (h *headRun) offer(s *cursor.Summary) cursor.Reply {
 	layout, last := h.scan.layout, !h.scan.source.opt.ascending
-	if h.series.series.rest != nil {
+	if h.filter != nil {
+		if h.filter.rulesOut(s) {
+			return cursor.Accept
+		}
 		return cursor.Decline
 	}
 	edge := s.Range.Min

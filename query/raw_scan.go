@@ -2,6 +2,7 @@ package query
 
 import (
 	"math/bits"
+	"sync"
 
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
@@ -81,6 +82,51 @@ func (r *rawScan) openNext() error {
 		w.groups = append(w.groups, group)
 	}
 	r.in = w
+	return r.peekTogether(w)
+}
+
+// peekTogether reads the first rows of all series of a walk on several goroutines: none can be handed out before.
+func (r *rawScan) peekTogether(w *shardWalk) error {
+	var list []*rawSeries
+	for i := range w.groups {
+		for _, s := range w.groups[i].series {
+			if !s.fetched {
+				list = append(list, s)
+			}
+		}
+	}
+	return r.source.run.split(len(list), func(from, to int) error {
+		for _, s := range list[from:to] {
+			if _, _, err := s.peek(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// split cuts n pieces of work into as many parts as there are workers and does them at the same time. It returns one of
+// their errors.
+func (r *statementRun) split(n int, do func(from, to int) error) error {
+	workers := min(r.engine.opt.Workers, n)
+	if workers <= 1 {
+		return do(0, n)
+	}
+	errs := make([]error, workers)
+	var running sync.WaitGroup
+	for k := range workers {
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			errs[k] = do(k*n/workers, (k+1)*n/workers)
+		}()
+	}
+	running.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -123,14 +169,18 @@ func (r *rawSeries) open() error {
 	s := r.scan.source
 	r.opened = true
 	r.ids[0] = r.series.id
-	cur, err := s.view.view.Read(s.run.ctx, cursor.Request{
+	req := cursor.Request{
 		Measurement: s.measurement,
 		Series:      r.ids[:],
 		Fields:      r.scan.layout.fields,
 		Range:       r.rest(),
 		Descending:  !s.opt.ascending,
 		First:       s.rowsWanted(),
-	})
+	}
+	if r.filter = r.scan.layout.filterFor(s, r.series); r.filter != nil {
+		req.Offer = r.passOver
+	}
+	cur, err := s.view.view.Read(s.run.ctx, req)
 	if err != nil {
 		return err
 	}
@@ -144,9 +194,16 @@ func (r *rawSeries) open() error {
 		return err
 	}
 	r.cursor = cur
-	r.filter = r.scan.layout.filterFor(s, r.series)
 	r.tags = auxConstants(r.scan.layout, r.series.tags)
 	return nil
+}
+
+// passOver takes rows as read that cannot pass the filter.
+func (r *rawSeries) passOver(s *cursor.Summary) cursor.Reply {
+	if r.filter.rulesOut(s) {
+		return cursor.Accept
+	}
+	return cursor.Decline
 }
 
 // rowsWanted returns how many rows of a series a statement with a limit wants at most, 0 without one.

@@ -12,6 +12,8 @@ import (
 type rowFilter interface {
 	// apply sets bit i of keep for every row i of the batch that passes, and clears the others. keep has room for all.
 	apply(b *cursor.Batch, keep []uint64)
+	// rulesOut reports whether none of the rows that a summary describes can pass.
+	rulesOut(s *cursor.Summary) bool
 }
 
 func bitWords(rows int) int { return (rows + 63) / 64 }
@@ -60,6 +62,13 @@ func (f *jointFilter) apply(b *cursor.Batch, keep []uint64) {
 	}
 }
 
+func (f *jointFilter) rulesOut(s *cursor.Summary) bool {
+	if f.or {
+		return f.a.rulesOut(s) && f.b.rulesOut(s)
+	}
+	return f.a.rulesOut(s) || f.b.rulesOut(s)
+}
+
 // newCompareFilter returns a filter for a comparison of a field with a literal of a type that suits, nil for others.
 func newCompareFilter(e *influxql.BinaryExpr, fields []cursor.Field, column func(*influxql.VarRef) int) rowFilter {
 	ref, ok := e.LHS.(*influxql.VarRef)
@@ -72,15 +81,20 @@ func newCompareFilter(e *influxql.BinaryExpr, fields []cursor.Field, column func
 	}
 	switch lit := e.RHS.(type) {
 	case *influxql.NumberLiteral:
-		if fields[i].Type == model.Float {
-			return newOrderFilter(i, e.Op, lit.Value, floatsOf)
+		switch fields[i].Type {
+		case model.Float:
+			return newOrderFilter(i, e.Op, lit.Value, floatsOf, floatSpan)
+		case model.Integer:
+			return newOrderFilter(i, e.Op, lit.Value, asFloats(integersOf), spanAsFloats(integerSpan))
+		case model.Unsigned:
+			return newOrderFilter(i, e.Op, lit.Value, asFloats(unsignedsOf), spanAsFloats(unsignedSpan))
 		}
 	case *influxql.IntegerLiteral:
 		switch fields[i].Type {
 		case model.Float:
-			return newOrderFilter(i, e.Op, float64(lit.Value), floatsOf)
+			return newOrderFilter(i, e.Op, float64(lit.Value), floatsOf, floatSpan)
 		case model.Integer:
-			return newOrderFilter(i, e.Op, lit.Value, integersOf)
+			return newOrderFilter(i, e.Op, lit.Value, integersOf, integerSpan)
 		}
 	case *influxql.StringLiteral:
 		if fields[i].Type == model.String && (e.Op == influxql.EQ || e.Op == influxql.NEQ) {
@@ -98,18 +112,43 @@ func floatsOf(c *cursor.Column) []float64   { return c.Floats }
 func integersOf(c *cursor.Column) []int64   { return c.Integers }
 func unsignedsOf(c *cursor.Column) []uint64 { return c.Unsigneds }
 
+// asFloats returns a function that converts a column, into memory of its own.
+func asFloats[T int64 | uint64](values func(*cursor.Column) []T) func(*cursor.Column) []float64 {
+	var buf []float64
+	return func(c *cursor.Column) []float64 {
+		buf = buf[:0]
+		for _, v := range values(c) {
+			buf = append(buf, float64(v))
+		}
+		return buf
+	}
+}
+
+func floatSpan(s *cursor.Statistics) (least, most float64)   { return s.Floats.Min, s.Floats.Max }
+func integerSpan(s *cursor.Statistics) (least, most int64)   { return s.Integers.Min, s.Integers.Max }
+func unsignedSpan(s *cursor.Statistics) (least, most uint64) { return s.Unsigneds.Min, s.Unsigneds.Max }
+
+// spanAsFloats is asFloats for the least and the greatest value.
+func spanAsFloats[T int64 | uint64](span func(*cursor.Statistics) (least, most T)) func(*cursor.Statistics) (least, most float64) {
+	return func(s *cursor.Statistics) (float64, float64) {
+		least, most := span(s)
+		return float64(least), float64(most)
+	}
+}
+
 // orderFilter compares a numeric column with a constant.
 type orderFilter[T float64 | int64] struct {
 	column int
 	op     influxql.Token
 	limit  T
 	values func(*cursor.Column) []T
+	span   func(*cursor.Statistics) (least, most T)
 }
 
-func newOrderFilter[T float64 | int64](column int, op influxql.Token, limit T, values func(*cursor.Column) []T) rowFilter {
+func newOrderFilter[T float64 | int64](column int, op influxql.Token, limit T, values func(*cursor.Column) []T, span func(*cursor.Statistics) (least, most T)) rowFilter {
 	switch op {
 	case influxql.EQ, influxql.NEQ, influxql.LT, influxql.LTE, influxql.GT, influxql.GTE:
-		return &orderFilter[T]{column: column, op: op, limit: limit, values: values}
+		return &orderFilter[T]{column: column, op: op, limit: limit, values: values, span: span}
 	}
 	return nil
 }
@@ -148,6 +187,29 @@ func (f *orderFilter[T]) apply(b *cursor.Batch, keep []uint64) {
 		}
 	}
 	andPresent(c, keep)
+}
+
+func (f *orderFilter[T]) rulesOut(s *cursor.Summary) bool {
+	st := &s.Fields[f.column]
+	if st.Count == 0 {
+		return true
+	}
+	least, most := f.span(st)
+	switch f.op {
+	case influxql.EQ:
+		return f.limit < least || f.limit > most
+	case influxql.NEQ:
+		return least == f.limit && most == f.limit
+	case influxql.LT:
+		return !(least < f.limit)
+	case influxql.LTE:
+		return !(least <= f.limit)
+	case influxql.GT:
+		return !(most > f.limit)
+	case influxql.GTE:
+		return !(most >= f.limit)
+	}
+	return false
 }
 
 // andPresent clears the bits of rows without a value.
@@ -192,6 +254,8 @@ func (f *textFilter) apply(b *cursor.Batch, keep []uint64) {
 	}
 }
 
+func (f *textFilter) rulesOut(s *cursor.Summary) bool { return s.Fields[f.column].Count == 0 }
+
 // evalFilter evaluates any condition row by row.
 type evalFilter struct {
 	expr    influxql.Expr
@@ -227,6 +291,8 @@ func (f *evalFilter) Value(name string) (any, bool) {
 	}
 	return nil, false
 }
+
+func (*evalFilter) rulesOut(*cursor.Summary) bool { return false }
 
 func (f *evalFilter) apply(b *cursor.Batch, keep []uint64) {
 	clear(keep)

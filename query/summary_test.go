@@ -162,7 +162,8 @@ func TestSummariesDoNotChangeAnswers(t *testing.T) {
 		"min(i)", "max(i)", "first(i)", "last(i)", "spread(i)", "sum(u)", "min(u)", "max(u)", "last(u)", "count(s)", "first(s)", "last(s)",
 		"count(b)", "min(b)", "max(b)", "first(b)", "last(b)", "last(*)", "first(*)", "count(*)", "max(i), s", "last(f), host", "last(i), f",
 		"top(f, 2)", "top(f, host, 2)", "derivative(mean(f))", "count(distinct(i))"}
-	wheres := []string{"", "", "", "WHERE time >= 300s AND time < 1700s", "WHERE host != 'h1'", "WHERE i > 0", "WHERE host = 'h2' OR f > 1"}
+	wheres := []string{"", "", "", "WHERE time >= 300s AND time < 1700s", "WHERE host != 'h1'", "WHERE i > 0", "WHERE host = 'h2' OR f > 1",
+		"WHERE i > 8.5 AND f < 0", "WHERE u = 3.0", "WHERE s = 'a' AND i <= -9.5"}
 	groups := []string{"", "GROUP BY host", "GROUP BY host, dc", "GROUP BY time(500s)", "GROUP BY time(5m, 7s), dc", "GROUP BY *", "GROUP BY time(50s) fill(none)", "GROUP BY time(2h)"}
 	orders := []string{"", "ORDER BY time DESC", "LIMIT 3"}
 	for range 300 {
@@ -180,6 +181,40 @@ func TestSummariesDoNotChangeAnswers(t *testing.T) {
 		want := plain.ask(t, query.Request{Text: q})
 		if got := other.ask(t, query.Request{Text: q}); got != want {
 			t.Errorf("%s\n got %s\nwant %s", q, got, want)
+		}
+	}
+	if summing.accepted == 0 {
+		t.Error("no summary was accepted")
+	}
+}
+
+// TestComparisonsAgree asks with conditions that are compared column by column, and that rule out whole blocks, and with
+// such that are evaluated row by row.
+func TestComparisonsAgree(t *testing.T) {
+	rng := rand.New(rand.NewPCG(seed(t), 4))
+	plain := newBench(t, query.Options{Workers: 2})
+	var lines strings.Builder
+	for i := range 600 {
+		fmt.Fprintf(&lines, "m,host=h%d %s %d\n", rng.IntN(3),
+			[]string{fmt.Sprintf("i=%di", rng.IntN(5)-2), fmt.Sprintf("u=%du", rng.IntN(4)), fmt.Sprintf("f=%v", float64(rng.IntN(5))/2-1),
+				fmt.Sprintf("i=%di,u=%du,f=%v", i/100-3, i/200, float64(i/150)-1.5), "i=9007199254740993i", "f=-0.0"}[rng.IntN(6)], i)
+	}
+	plain.load(t, "", lines.String())
+	plain.storage.Store.BatchRows = 1 + rng.IntN(9)
+	summing := &summingStorage{Storage: plain.storage, rng: rand.New(rand.NewPCG(rng.Uint64(), 6))}
+	other := *plain
+	other.engine = query.New(plain.storage.Catalog, summing, query.Options{Workers: 2, Clock: plain.clock})
+	for _, field := range []string{"i", "u", "f"} {
+		for _, op := range []string{"=", "!=", "<", "<=", ">", ">="} {
+			for _, limit := range []string{"0.0", "0", "1", "1.0", "-0.5", "0.5", "2.5", "9007199254740992.0", "9007199254740993", "-7.0"} {
+				for _, what := range []string{"count(*)", "*", "max(f)"} {
+					want := plain.ask(t, query.Request{Text: fmt.Sprintf("SELECT %s FROM m WHERE (%s * 1) %s %s", what, field, op, limit)})
+					text := fmt.Sprintf("SELECT %s FROM m WHERE %s %s %s", what, field, op, limit)
+					if got := other.ask(t, query.Request{Text: text}); got != want {
+						t.Errorf("%s\n got %s\nwant %s", text, got, want)
+					}
+				}
+			}
 		}
 	}
 	if summing.accepted == 0 {
