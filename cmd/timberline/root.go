@@ -14,7 +14,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // main prints them
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newBench(), newConfig(), newInspect(), newVersion())
+	root.AddCommand(newServe(), newShell(), newQuery(), newWrite(), newBench(), newConfig(), newInspect(), newVersion())
 	return root
 }
 

@@ -12,7 +12,7 @@ var rows = [][]string{
 	{"wal", "tsm", "tsm/encoding", "index", "tsdb/cursor", "remote"},
 	{"catalog", "tsdb"},
 	{"ingest", "query", "cluster"},
-	{"httpapi", "listen", "ui", "monitor", "task", "alert", "bench"},
+	{"httpapi", "listen", "ui", "monitor", "task", "alert", "bench", "shell"},
 	{"config", "server"},
 	{"cmd"},
 }
@@ -38,6 +38,7 @@ var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":       {"httpapi/routes.go"},
 	"github.com/spf13/viper":            {"config/"},
 	"github.com/schollz/progressbar/v3": {"cmd/"},
+	"github.com/peterh/liner":           {"cmd/"},
 	"github.com/spf13/cobra":            {"cmd/"},
 }
 
