@@ -72,6 +72,9 @@ type Refusal struct {
 
 // Error returns where and why.
 func (r Refusal) Error() string {
+	if r.FirstLine == r.LastLine {
+		return fmt.Sprintf("line %d: %v", r.FirstLine, r.Err)
+	}
 	return fmt.Sprintf("lines %d to %d: %v", r.FirstLine, r.LastLine, r.Err)
 }
 
@@ -81,6 +84,17 @@ type FeedReport struct {
 	Lost    int64 // that the server refused
 	Batches int64
 	Retries int64
+}
+
+// counted returns a number with the noun it counts.
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if noun == "retry" {
+		noun = "retrie"
+	}
+	return strconv.FormatInt(n, 10) + " " + noun + "s"
 }
 
 // Feed sends points in batches, in their order, one request at a time.

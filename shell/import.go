@@ -31,12 +31,12 @@ func (r ImportReport) Failed() bool { return r.Lost > 0 || r.FailedStatements > 
 
 // String tells the counts in a line.
 func (r ImportReport) String() string {
-	text := fmt.Sprintf("%d statements and %d points taken", r.Statements-r.FailedStatements, r.Points)
+	text := counted(r.Statements-r.FailedStatements, "statement") + " and " + counted(r.Points, "point") + " taken"
 	if r.Failed() {
-		text += fmt.Sprintf(", %d statements and %d points refused", r.FailedStatements, r.Lost)
+		text += ", " + counted(r.FailedStatements, "statement") + " and " + counted(r.Lost, "point") + " refused"
 	}
 	if r.Retries > 0 {
-		text += fmt.Sprintf(", %d retries", r.Retries)
+		text += ", " + counted(r.Retries, "retry")
 	}
 	return text
 }

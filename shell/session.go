@@ -265,7 +265,7 @@ func (s *Session) statement(ctx context.Context, text string) {
 		s.report(err)
 	}
 	if s.opt.Timing {
-		s.say("(%d rows, %s)", sum.Rows, rounded(took))
+		s.say("(%s, %s)", counted(sum.Rows, "row"), rounded(took))
 	}
 	if changesNames(text) {
 		s.schema.Forget()
