@@ -302,6 +302,9 @@ func decodeFloatsOf(dst []float64, src []byte, n int, divisor float64) ([]float6
 	if len(src) == 0 || streamed(Codec(src[0])) {
 		return streamFloats(dst, src, n, divisor)
 	}
+	if Codec(src[0]) == Huffman {
+		return huffmanFloats(dst, src[1:], n, divisor)
+	}
 	p := borrow(0)
 	defer scratch.Put(p)
 	words, rest, err := decodeWords(*p, src, n)
@@ -333,6 +336,30 @@ func streamFloats(dst []float64, src []byte, n int, divisor float64) ([]float64,
 		floatsOf(dst[at:at+m], g[:m], divisor)
 	}
 	if err := endOfPage(s.src); err != nil {
+		return dst[:0], err
+	}
+	return dst, nil
+}
+
+// huffmanFloats does the same for the body of a huffman page.
+func huffmanFloats(dst []float64, src []byte, n int, divisor float64) ([]float64, error) {
+	s := huffmanStreams.Get().(*huffmanStream)
+	defer s.release()
+	if err := s.open(src, n); err != nil {
+		return dst[:0], err
+	}
+	dst = grow(dst, n)
+	var g group
+	for at := 0; at < n; at += groupSize {
+		m := min(groupSize, n-at)
+		nextHuffman(s, &g, m)
+		floatsOf(dst[at:at+m], g[:m], divisor)
+	}
+	rest, err := s.tokens.rest()
+	if err == nil {
+		err = endOfPage(rest)
+	}
+	if err != nil {
 		return dst[:0], err
 	}
 	return dst, nil

@@ -1,73 +1,126 @@
 package encoding
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
+
+const (
+	// loadLookups is the number of look-ups that the bits of a load suffice for.
+	loadLookups = 5
+	// aheadTokens bounds the tokens that are read beyond those of a group.
+	aheadTokens = loadLookups * entrySymbols
+)
+
+// escape is a token that had to be escaped, and its place among the tokens.
+type escape struct {
+	at int
+	q  int64
+}
 
 // tokenStream reads the tokens of a huffman page.
 type tokenStream struct {
 	src   []byte
 	at    int // bit
 	table *tokenTable
-	sum   uint64 // of all q so far
+	left  int // tokens in src from bit at on
+	// ready tokens were read and not yet used. They stand at the front of tokens,
+	// zeros for those of escapes, of which there are escaped, ascending by place.
+	ready   int
+	tokens  [256 + 8]byte // so long that no index of a byte is out of range
+	escaped int
+	escapes [groupSize + aheadTokens]escape
 }
 
-// readTokens fills dst with the running sums of q. Behind the end of the stream it
-// reads zeros; rest tells.
-func readTokens[T word](s *tokenStream, dst []T) {
-	i := 0
-	for i < len(dst) {
-		i += readWhole(s, dst[i:])
-		if i < len(dst) {
-			s.sum += uint64(s.next())
-			dst[i] = T(s.sum)
-			i++
+// fill reads tokens until m are ready; there must be as many. Behind the end of the
+// stream it reads zeros; rest tells.
+func (s *tokenStream) fill(m int) {
+	for s.ready < m {
+		s.fillWhole(m)
+		if s.ready < m {
+			s.fillOne()
 		}
 	}
 }
 
-// readWhole decodes several tokens with each look-up as long as dst has room for
-// all that a look-up may yield, the stream has whole words of bits, and no escape
-// turns up. It returns the number of values.
-func readWhole[T word](s *tokenStream, dst []T) int {
-	const perLoad = 4 // look-ups that the bits of a load suffice for
-	src, at, i, sum := s.src, s.at, 0, T(s.sum)
-	table := &s.table.decode
-whole:
-	for i+entrySymbols <= len(dst) && at>>3+8 <= len(src) {
+// fillWhole decodes several tokens with each look-up as long as no escape turns up,
+// the stream has whole words of bits, and no look-up may yield more than is left.
+func (s *tokenStream) fillWhole(m int) {
+	src, at, i := s.src, s.at, s.ready
+	table, tokens := &s.table.decode, &s.tokens
+	const mask = 1<<maxCodeBits - 1
+	for most := min(m-1, i+s.left-aheadTokens); i <= most && at>>3+8 <= len(src); {
 		bits := binary.LittleEndian.Uint64(src[at>>3:]) >> (uint(at) & 7)
-		lookups := perLoad
-		if i+perLoad*entrySymbols > len(dst) {
-			lookups = 1
-		}
-		for ; lookups > 0; lookups-- {
-			e := table[bits&(1<<maxCodeBits-1)]
-			if e.count() == 0 {
-				break whole
-			}
-			d := (*[entrySymbols]T)(dst[i:])
-			d[0] = sum + T(int8(e))
-			d[1] = sum + T(int8(e>>8))
-			d[2] = sum + T(int8(e>>16))
-			d[3] = sum + T(int8(e>>24))
-			d[4] = sum + T(int8(e>>32))
-			d[5] = sum + T(int8(e>>40))
-			sum += T(e.sum())
-			i += e.count()
-			at += int(e.bits())
-			bits >>= e.bits()
+		a := table[bits&mask]
+		bits >>= a.bits()
+		b := table[bits&mask]
+		bits >>= b.bits()
+		c := table[bits&mask]
+		bits >>= c.bits()
+		d := table[bits&mask]
+		bits >>= d.bits()
+		e := table[bits&mask]
+		at += int(a.bits() + b.bits() + c.bits() + d.bits() + e.bits())
+		binary.LittleEndian.PutUint64(tokens[uint8(i):], a.tokens())
+		i += a.count()
+		binary.LittleEndian.PutUint64(tokens[uint8(i):], b.tokens())
+		i += b.count()
+		binary.LittleEndian.PutUint64(tokens[uint8(i):], c.tokens())
+		i += c.count()
+		binary.LittleEndian.PutUint64(tokens[uint8(i):], d.tokens())
+		i += d.count()
+		binary.LittleEndian.PutUint64(tokens[uint8(i):], e.tokens())
+		i += e.count()
+		// The entry of an escape token is zero, and so are all that follow it.
+		if e == 0 {
+			break
 		}
 	}
-	s.at, s.sum = at, uint64(sum)
-	return i
+	s.left -= i - s.ready
+	s.at, s.ready = at, i
 }
 
-// next decodes one token, escaped ones too; it is the plain twin of readWhole.
-func (s *tokenStream) next() int64 {
+// fillOne reads the tokens of one look-up, or one token, escaped ones too.
+func (s *tokenStream) fillOne() {
+	if e := s.table.decode[s.peek()&(1<<maxCodeBits-1)]; e != 0 && e.count() <= s.left {
+		binary.LittleEndian.PutUint64(s.tokens[s.ready:], e.tokens())
+		s.ready += e.count()
+		s.left -= e.count()
+		s.at += int(e.bits())
+		return
+	}
+	q, escaped := s.next()
+	s.tokens[s.ready] = byte(q)
+	if escaped {
+		s.tokens[s.ready] = 0
+		s.escapes[s.escaped] = escape{s.ready, q}
+		s.escaped++
+	}
+	s.ready++
+	s.left--
+}
+
+// drop takes the first m tokens out.
+func (s *tokenStream) drop(m int) {
+	copy(s.tokens[:], s.tokens[m:s.ready])
+	s.ready -= m
+	kept := 0
+	for _, e := range s.escapes[:s.escaped] {
+		if e.at >= m {
+			s.escapes[kept] = escape{e.at - m, e.q}
+			kept++
+		}
+	}
+	s.escaped = kept
+}
+
+// next decodes one token; it is the plain twin of fillWhole.
+func (s *tokenStream) next() (q int64, escaped bool) {
 	window := s.peek()
-	e := s.table.decode[window&(1<<maxCodeBits-1)]
-	if e.count() > 0 {
-		q := int64(int8(e))
+	if e := s.table.decode[window&(1<<maxCodeBits-1)]; e != 0 {
+		q := int64(int8(e.tokens()))
 		s.at += s.table.words[q+maxToken].len()
-		return q
+		return q, false
 	}
 	s.at += s.table.words[escapeToken].len()
 	size := int(s.peek()&(1<<escapeSizeBits-1)) + 1
@@ -80,7 +133,7 @@ func (s *tokenStream) next() int64 {
 	} else {
 		s.at += size
 	}
-	return unzigzag(z & (^uint64(0) >> (64 - size)))
+	return unzigzag(z & (^uint64(0) >> (64 - size))), true
 }
 
 // peek returns the next bits, at least 57 of them.
@@ -108,87 +161,156 @@ func (s *tokenStream) rest() ([]byte, error) {
 	return s.src[end:], nil
 }
 
-// huffmanStream decodes the values of a huffman page.
+// huffmanStream decodes the values of a huffman page group by group.
 type huffmanStream struct {
 	huffmanHead // prev and delta are those of the value before
 	tokens      tokenStream
 	low         []byte // what is left of the low bits
 }
 
-func openHuffman(src []byte, n int) (s huffmanStream, err error) {
+var huffmanStreams = sync.Pool{New: func() any { return new(huffmanStream) }}
+
+// release gives the stream back; it keeps no bytes of the page.
+func (s *huffmanStream) release() {
+	s.low, s.tokens.src = nil, nil
+	huffmanStreams.Put(s)
+}
+
+// open reads the head of a huffman page of n values, behind the codec byte. What
+// the stream held before does not matter.
+func (s *huffmanStream) open(src []byte, n int) error {
 	head, rest, ok := cutHuffmanHead(src)
 	size := lowLen(n, head.shift)
 	// A token takes at least a bit.
 	if !ok || len(rest) < size+(n+7)/8 {
-		return s, malformed("head of huffman page, or %d bytes for %d values", len(rest), n)
+		return malformed("head of huffman page, or %d bytes for %d values", len(rest), n)
 	}
-	s = huffmanStream{huffmanHead: head, low: rest[:size]}
-	s.tokens = tokenStream{src: rest[size:], table: tableOf(head.table)}
-	if s.direct() {
-		s.tokens.sum = head.prev
-	}
-	return s, nil
+	s.huffmanHead, s.low = head, rest[:size]
+	t := &s.tokens
+	t.src, t.at, t.table, t.left = rest[size:], 0, tableOf(head.table), n
+	t.ready, t.escaped = 0, 0
+	return nil
 }
 
-// direct reports whether the running sums of q are the values, but for the centre.
-func (s *huffmanStream) direct() bool { return s.order == 1 && s.shift == 0 }
+// nextHuffman decodes the next m values into dst; what lies behind them in it is
+// undefined. The caller asks for whole groups but for the last one.
+func nextHuffman[T word](s *huffmanStream, dst *[groupSize]T, m int) {
+	t := &s.tokens
+	t.fill(m)
+	if t.escaped > 0 {
+		nextEscaped(s, dst, m)
+	} else if s.shift == 0 {
+		nextNarrow(s, dst)
+	} else {
+		nextShifted(s, dst, m)
+	}
+	t.drop(m)
+}
+
+// nextNarrow takes the values from residuals without low bits.
+func nextNarrow[T word](s *huffmanStream, dst *[groupSize]T) {
+	tokens := (*[groupSize]byte)(s.tokens.tokens[:])
+	centre := T(s.centre)
+	v, delta := T(s.prev), T(s.delta)
+	switch s.order {
+	case 0:
+		for i := range dst {
+			dst[i] = T(int8(tokens[i])) + centre
+		}
+	case 1:
+		for i := range dst {
+			v += T(int8(tokens[i])) + centre
+			dst[i] = v
+		}
+	default:
+		for i := range dst {
+			delta += T(int8(tokens[i])) + centre
+			v += delta
+			dst[i] = v
+		}
+	}
+	s.prev, s.delta = uint64(v), uint64(delta)
+}
+
+// nextShifted does the same with low bits.
+func nextShifted[T word](s *huffmanStream, dst *[groupSize]T, m int) {
+	var low group
+	s.nextLow(&low, m)
+	tokens := (*[groupSize]byte)(s.tokens.tokens[:])
+	centre, shift := T(s.centre), s.shift&63
+	v, delta := T(s.prev), T(s.delta)
+	switch s.order {
+	case 0:
+		for i := range dst {
+			dst[i] = T(int8(tokens[i]))<<shift + T(low[i]) + centre
+		}
+	case 1:
+		for i := range dst {
+			v += T(int8(tokens[i]))<<shift + T(low[i]) + centre
+			dst[i] = v
+		}
+	default:
+		for i := range dst {
+			delta += T(int8(tokens[i]))<<shift + T(low[i]) + centre
+			v += delta
+			dst[i] = v
+		}
+	}
+	s.prev, s.delta = uint64(v), uint64(delta)
+}
+
+// nextEscaped does the same with escapes; it is the plain twin of the others.
+func nextEscaped[T word](s *huffmanStream, dst *[groupSize]T, m int) {
+	var low group
+	s.nextLow(&low, m)
+	var q [groupSize]int64
+	for i := range q {
+		q[i] = int64(int8(s.tokens.tokens[i]))
+	}
+	for _, e := range s.tokens.escapes[:s.tokens.escaped] {
+		if e.at < len(q) {
+			q[e.at] = e.q
+		}
+	}
+	for i := range m {
+		residual := uint64(q[i])<<(s.shift&63) + low[i] + uint64(s.centre)
+		switch s.order {
+		case 0:
+			s.prev = residual
+		case 1:
+			s.prev += residual
+		default:
+			s.delta += residual
+			s.prev += s.delta
+		}
+		dst[i] = T(s.prev)
+	}
+}
+
+func (s *huffmanStream) nextLow(low *group, m int) {
+	unpackGroup(low, s.low, m, s.shift)
+	s.low = s.low[packedLen(m, s.shift):]
+}
 
 // decodeHuffman decodes the body of a huffman page of n values.
 func decodeHuffman[T word](dst []T, src []byte, n int) (_ []T, rest []byte, err error) {
-	s, err := openHuffman(src, n)
-	if err != nil {
+	s := huffmanStreams.Get().(*huffmanStream)
+	defer s.release()
+	if err := s.open(src, n); err != nil {
 		return dst[:0], nil, err
 	}
 	dst = grow(dst, n)
-	readTokens(&s.tokens, dst)
+	out := dst
+	for ; len(out) >= groupSize; out = out[groupSize:] {
+		nextHuffman(s, (*[groupSize]T)(out), groupSize)
+	}
+	if len(out) > 0 {
+		var last [groupSize]T
+		nextHuffman(s, &last, len(out))
+		copy(out, last[:])
+	}
 	if rest, err = s.tokens.rest(); err != nil {
 		return dst[:0], nil, err
 	}
-	switch {
-	case !s.direct():
-		valuesOfSums(&s, dst)
-	case s.centre != 0:
-		ramp, step := T(0), T(s.centre)
-		for i := range dst {
-			ramp += step
-			dst[i] += ramp
-		}
-	}
 	return dst, rest, nil
-}
-
-// valuesOfSums turns running sums of q into values.
-func valuesOfSums[T word](s *huffmanStream, dst []T) {
-	var low group
-	centre, shift := uint64(s.centre), s.shift&63
-	v, delta, before := s.prev, s.delta, uint64(0)
-	for len(dst) > 0 {
-		m := min(groupSize, len(dst))
-		unpackGroup(&low, s.low, m, s.shift)
-		s.low = s.low[packedLen(m, s.shift):]
-		d := dst[:m:m]
-		dst = dst[m:]
-		switch s.order {
-		case 0:
-			for i := range d {
-				sum := uint64(d[i])
-				d[i] = T((sum-before)<<shift + low[i&(groupSize-1)] + centre)
-				before = sum
-			}
-		case 1:
-			// The sum of the shifted q is the shifted sum; v holds all but it.
-			for i := range d {
-				v += low[i&(groupSize-1)] + centre
-				d[i] = T(uint64(d[i])<<shift + v)
-			}
-		default:
-			for i := range d {
-				sum := uint64(d[i])
-				delta += (sum-before)<<shift + low[i&(groupSize-1)] + centre
-				before = sum
-				v += delta
-				d[i] = T(v)
-			}
-		}
-	}
 }

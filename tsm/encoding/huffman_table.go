@@ -1,6 +1,9 @@
 package encoding
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+)
 
 // entrySymbols is the most tokens that one look-up yields.
 const entrySymbols = 6
@@ -8,15 +11,17 @@ const entrySymbols = 6
 // pairLenShift is where the length of the words of a pair stands.
 const pairLenShift = 26
 
-// decodeEntry is what the next maxCodeBits bits of a stream hold: from the lowest
-// byte up the running sums of up to six whole tokens (signed), then the number of
-// tokens in four bits and of their bits in four, then the sum of all. An entry of
-// no tokens stands for an escape token.
+// decodeEntry is what the next maxCodeBits bits of a stream hold: in the lowest
+// byte the number of bits of up to six whole tokens, above it the tokens (signed
+// bytes), in the highest byte their number. The entry of an escape token is zero.
 type decodeEntry uint64
 
-func (e decodeEntry) count() int { return int(e>>48) & 15 }
-func (e decodeEntry) bits() uint { return uint(e>>52) & 15 }
-func (e decodeEntry) sum() int64 { return int64(e) >> 56 }
+// bits masks as shifts do it, which makes that free.
+func (e decodeEntry) bits() uint { return uint(e) & 63 }
+
+// tokens has the first one in the lowest byte; those behind the last mean nothing.
+func (e decodeEntry) tokens() uint64 { return bits.RotateLeft64(uint64(e), -8) }
+func (e decodeEntry) count() int     { return int(e >> 56) }
 
 // tokenTable is one of the fixed Huffman codes, ready to use.
 type tokenTable struct {
@@ -70,17 +75,16 @@ func (t *tokenTable) build(number int) {
 // entry packs the tokens that maxCodeBits bits hold entirely.
 func (t *tokenTable) entry(single *[1 << maxCodeBits]uint8, at uint) decodeEntry {
 	var e decodeEntry
-	sum, count, used := 0, 0, 0
+	count, used := 0, 0
 	for count < entrySymbols {
 		token := single[at>>used&(1<<maxCodeBits-1)]
 		length := t.words[token].len()
-		next := sum + int(token) - maxToken
-		if token == escapeToken || used+length > maxCodeBits || next < -128 || next > 127 {
+		if token == escapeToken || used+length > maxCodeBits {
 			break
 		}
-		sum, used = next, used+length
-		e |= decodeEntry(uint8(sum)) << (8 * count)
+		used += length
 		count++
+		e |= decodeEntry(token-maxToken) << (8 * count)
 	}
-	return e | decodeEntry(count)<<48 | decodeEntry(used)<<52 | decodeEntry(uint8(sum))<<56
+	return e | decodeEntry(used) | decodeEntry(count)<<56
 }
