@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"github.com/timberlinedb/timberline/model"
 )
 
@@ -205,6 +207,54 @@ func BenchmarkLarge(b *testing.B) {
 			}
 		}
 	})
+	half := roaring.New() // of all series
+	half.AddRange(1, uint64(n/2))
+	for _, key := range []string{"hostname", "rack"} {
+		for _, c := range []struct {
+			name string
+			bm   *roaring.Bitmap
+		}{{"all", within}, {"half", half}} {
+			b.Run("count-values/"+key+"/"+c.name, func(b *testing.B) {
+				for b.Loop() {
+					if n, err := x.CountTagValues("cpu", []string{key}, c.bm); err != nil || n == 0 {
+						b.Fatal(n, err)
+					}
+				}
+			})
+		}
+	}
+	b.Run("count-values/hostname/half/walk", func(b *testing.B) {
+		s, err := x.acquire()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.release()
+		dicts, err := s.dictionaries("cpu", []string{"hostname"}, half)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if n, err := countMerged(dicts, half); err != nil || n == 0 {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("count-series", func(b *testing.B) {
+		for b.Loop() {
+			if bm, err := x.Search("cpu", nil, within); err != nil || bm.IsEmpty() {
+				b.Fatal(bm, err)
+			}
+		}
+	})
+	for _, first := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("first/%d", first), func(b *testing.B) {
+			for b.Loop() {
+				if ids, err := x.FirstSeries(within, first); err != nil || len(ids) != first {
+					b.Fatal(len(ids), err)
+				}
+			}
+		})
+	}
 	b.Run("checkpoint", func(b *testing.B) {
 		for b.Loop() {
 			if err := x.Checkpoint(); err != nil {

@@ -389,6 +389,41 @@ func (n *naive) checkNames(t *testing.T, x *Index, measurement string, bm *roari
 			t.Fatalf("values of %s: %q, %v, want %v", k, got, err, values[k])
 		}
 	}
+	for from := range testKeys {
+		for to := from; to <= len(testKeys); to++ {
+			checkValueCounts(t, x, measurement, testKeys[from:to], bm, values)
+		}
+	}
+}
+
+// checkValueCounts compares both ways to count the values of keys with the values.
+func checkValueCounts(t *testing.T, x *Index, measurement string, keys []string, bm *roaring.Bitmap, values map[string]map[string]bool) {
+	t.Helper()
+	all := make(map[string]bool)
+	for _, k := range keys {
+		maps.Copy(all, values[k])
+	}
+	if got, err := x.CountTagValues(measurement, keys, bm); err != nil || int(got) != len(all) {
+		t.Fatalf("%d values of %q, %v, want %d", got, keys, err, len(all))
+	}
+	s, err := x.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.release()
+	dicts, err := s.dictionaries(measurement, keys, bm)
+	if err != nil || len(dicts) == 0 {
+		if err != nil || len(all) > 0 {
+			t.Fatalf("no dictionaries of %q, %v", keys, err)
+		}
+		return
+	}
+	if got, err := countLargest(dicts, bm); err != nil || int(got) != len(all) {
+		t.Fatalf("%d values of %q by the largest, %v, want %d", got, keys, err, len(all))
+	}
+	if got, err := countMerged(dicts, bm); err != nil || int(got) != len(all) {
+		t.Fatalf("%d values of %q merged, %v, want %d", got, keys, err, len(all))
+	}
 }
 
 func (n *naive) checkSorted(t *testing.T, x *Index, bm *roaring.Bitmap, ids []uint32) {
@@ -403,6 +438,12 @@ func (n *naive) checkSorted(t *testing.T, x *Index, bm *roaring.Bitmap, ids []ui
 	got, err := x.SortedSeries(bm)
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("sorted series %d, %v, want %d", got, err, want)
+	}
+	for _, first := range []int{0, 1, 2, len(ids) / 3, len(ids) - 1, len(ids), len(ids) + 1} {
+		wanted := want[:min(max(first, 0), len(want))]
+		if got, err := x.FirstSeries(bm, first); err != nil || !slices.Equal(got, wanted) {
+			t.Fatalf("first %d series %d, %v, want %d", first, got, err, wanted)
+		}
 	}
 	if len(ids) == 0 {
 		return

@@ -119,7 +119,7 @@ func TestWindows(t *testing.T) {
 // TestTagConditionAgrees compares the filter and the rest of a condition with its evaluation as a whole.
 func TestTagConditionAgrees(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	leaves := []string{"a = 'x'", "a != 'x'", "b =~ /x|y/", "b !~ /y/", "f > 1", "f = 2", "a = ''", "b != ''"}
+	leaves := []string{"a = 'x'", "a != 'x'", "b =~ /x|y/", "b !~ /y/", "f > 1", "f = 2", "a = ''", "b != ''", "true", "false"}
 	var build func(depth int) string
 	build = func(depth int) string {
 		if depth == 0 || rng.IntN(4) == 0 {
@@ -138,6 +138,12 @@ func TestTagConditionAgrees(t *testing.T) {
 					want := influxql.EvalBool(c.expr, values)
 					rest, none := c.forSeries(tags)
 					got := !none && (rest == nil || influxql.EvalBool(rest, values))
+					if sure, passes := matchTags(c.certain(), tags), !none && rest == nil; sure != passes {
+						t.Fatalf("%s with %v: certain %v, want %v", text, tags, sure, passes)
+					}
+					if matchTags(c.filter, tags) == none {
+						t.Fatalf("%s with %v: possible although it selects nothing: %v", text, tags, none)
+					}
 					if got != want || got && !matchTags(c.filter, tags) {
 						t.Fatalf("%s with %v: got %v, want %v, filter %v", text, values, got, want, matchTags(c.filter, tags))
 					}

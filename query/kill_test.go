@@ -70,6 +70,20 @@ func (v *endlessView) Series(string, *model.TagFilter) (cursor.SeriesSet, error)
 	return oneSeries{}, nil
 }
 
+func (v *endlessView) FirstSeries(string, *model.TagFilter, int) (cursor.SeriesSet, error) {
+	return v.Series("", nil)
+}
+
+func (v *endlessView) SeriesIDs(string, *model.TagFilter) ([]model.SeriesID, error) {
+	v.storage.worked()
+	return []model.SeriesID{1}, nil
+}
+
+func (v *endlessView) CountTagValues(string, []string, *model.TagFilter) (int64, error) {
+	v.storage.worked()
+	return 100, nil
+}
+
 func (v *endlessView) Cardinality(string, *model.TagFilter) (int64, error) { return 1, nil }
 func (v *endlessView) Close() error                                        { return nil }
 

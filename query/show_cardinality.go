@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
 )
@@ -19,8 +21,8 @@ func (r *statementRun) showCardinality(stmt influxql.Statement) (rows []*Series,
 	case *influxql.ShowTagValuesCardinalityStatement:
 		selected := keyTest(stmt.Op, stmt.TagKeyExpr)
 		rows, err = r.countByMeasurement("SHOW TAG VALUES EXACT CARDINALITY", stmt.Database, stmt.Sources, stmt.Condition,
-			stmt.Limit, stmt.Offset, func(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
-				return collectTagValues(v, name, c, selected, into)
+			stmt.Limit, stmt.Offset, func(views []*openView, name string, c *tagCondition) (int64, error) {
+				return countTagValues(views, name, c, selected)
 			})
 	case *influxql.ShowFieldKeyCardinalityStatement:
 		rows, err = r.countByMeasurement("SHOW FIELD KEY EXACT CARDINALITY", stmt.Database, stmt.Sources, stmt.Condition,
@@ -31,23 +33,23 @@ func (r *statementRun) showCardinality(stmt influxql.Statement) (rows []*Series,
 	return rows, true, err
 }
 
-// counter collects the things to count in one measurement.
-type counter func(v *openView, name string, c *tagCondition, into map[string]struct{}) error
+// counter counts something of one measurement, which is in one or more views.
+type counter func(views []*openView, name string, c *tagCondition) (int64, error)
 
 // countByMeasurement answers one row for each measurement that has something to count.
 func (r *statementRun) countByMeasurement(statement, database string, sources influxql.Sources, cond influxql.Expr, limit, offset int, count counter) ([]*Series, error) {
 	if hasTime(cond) {
 		return nil, errNoTime(statement)
 	}
-	found, err := r.collectByMeasurement(database, sources, cond, count)
+	counts, err := r.countEach(database, sources, cond, count)
 	if err != nil {
 		return nil, err
 	}
-	return countRows("count", found, limit, offset), nil
+	return countRows("count", counts, limit, offset), nil
 }
 
-// collectByMeasurement runs a counter over the measurements of the sources.
-func (r *statementRun) collectByMeasurement(database string, sources influxql.Sources, cond influxql.Expr, count counter) (map[string]map[string]struct{}, error) {
+// countEach runs a counter over the measurements of the sources.
+func (r *statementRun) countEach(database string, sources influxql.Sources, cond influxql.Expr, count counter) (map[string]int64, error) {
 	views, err := r.sourceViews(database, sources, model.AllTime)
 	if err != nil {
 		return nil, err
@@ -64,23 +66,35 @@ func (r *statementRun) collectByMeasurement(database string, sources influxql.So
 		return nil, err
 	}
 	isField := func(name string) bool { _, ok := fields[name]; return ok }
-	found := make(map[string]map[string]struct{})
+	byName, err := viewsByName(views)
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[string]int64, len(byName))
+	for name, views := range byName {
+		if err := r.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if counts[name], err = count(views, name, newTagCondition(name, cond, isField)); err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
+}
+
+// viewsByName returns the measurements that are asked for with the views that have them.
+func viewsByName(views []sourceView) (map[string][]*openView, error) {
+	byName := make(map[string][]*openView)
 	for _, sv := range views {
 		names, err := sv.names()
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			c := newTagCondition(name, cond, isField)
-			if found[name] == nil {
-				found[name] = make(map[string]struct{})
-			}
-			if err := count(sv.view, name, c, found[name]); err != nil {
-				return nil, err
-			}
+			byName[name] = append(byName[name], sv.view)
 		}
 	}
-	return found, nil
+	return byName, nil
 }
 
 // fieldNames returns the names that are a field in any of the measurements: in these statements they are one in all.
@@ -107,13 +121,13 @@ func fieldNames(views []sourceView, cond influxql.Expr) (map[string]struct{}, er
 	return fields, nil
 }
 
-func countRows(column string, found map[string]map[string]struct{}, limit, offset int) []*Series {
+func countRows(column string, found map[string]int64, limit, offset int) []*Series {
 	var rows []*Series
 	for _, name := range sortedKeys(found) {
-		if len(found[name]) == 0 {
+		if found[name] == 0 {
 			continue
 		}
-		counts := page([]int64{int64(len(found[name]))}, limit, offset)
+		counts := page([]int64{found[name]}, limit, offset)
 		if len(counts) == 0 {
 			continue
 		}
@@ -124,75 +138,119 @@ func countRows(column string, found map[string]map[string]struct{}, limit, offse
 	return rows
 }
 
-// eachSelected calls take with the tags of the series that a condition selects for sure. Those for which it depends on
-// fields are not among them.
-func eachSelected(v *openView, name string, c *tagCondition, take func(model.Tags)) error {
-	set, err := v.view.Series(name, c.filter)
-	if err != nil {
-		return err
+// countSelected counts the series that a condition selects for sure; those for which it depends on fields are not among
+// them. Series of one database have one numbering, whatever the policy, and are counted by their numbers. Only the
+// same series of two databases is told by its key.
+func (r *statementRun) countSelected(views []*openView, name string, c *tagCondition) (int64, error) {
+	filter := c.certain()
+	if len(views) == 1 {
+		return views[0].view.Cardinality(name, filter)
 	}
-	var tags model.Tags
-	for i := range set.Len() {
-		tags = set.Tags(i, tags)
-		if rest, none := c.forSeries(tags); !none && rest == nil {
-			take(tags)
+	for _, v := range views[1:] {
+		if v.database != views[0].database {
+			return countSeriesKeys(views, name, filter)
 		}
 	}
-	return nil
+	return r.countIDs(views, name, filter)
 }
 
-func countSeriesKeys(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
-	var key []byte
-	return eachSelected(v, name, c, func(tags model.Tags) {
-		key = model.AppendSeriesKey(key[:0], []byte(name), tags)
-		into[string(key)] = struct{}{}
-	})
-}
-
-func countTagKeys(v *openView, name string, c *tagCondition, into map[string]struct{}) error {
-	if c.expr == nil {
-		keys, err := v.view.TagKeys(name, nil)
-		for _, k := range keys {
-			into[k] = struct{}{}
-		}
-		return err
-	}
-	return eachSelected(v, name, c, func(tags model.Tags) {
-		for _, t := range tags {
-			into[string(t.Key)] = struct{}{}
-		}
-	})
-}
-
-// collectTagValues collects the values of the selected keys. All names of its condition are tags, and a series without
-// a tag passes no comparison with it.
-func collectTagValues(v *openView, name string, c *tagCondition, selected func(string) bool, into map[string]struct{}) error {
-	c = newPresentTagCondition(name, c.expr)
-	keys, err := v.view.TagKeys(name, c.filter)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if !selected(k) {
-			continue
-		}
-		values, err := v.view.TagValues(name, k, c.filter)
+// countIDs counts the series of a measurement ("" is all) in several policies of one database.
+func (r *statementRun) countIDs(views []*openView, name string, filter *model.TagFilter) (int64, error) {
+	var all []model.SeriesID
+	reserved := int64(0)
+	defer func() { r.memory.release(reserved) }()
+	for _, v := range views {
+		n, err := v.view.Cardinality(name, filter)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		for _, val := range values {
-			into[val] = struct{}{}
+		const idBytes = 3 * 4 // of the list of a view, and of all while they grow
+		if err := r.memory.reserve(n * idBytes); err != nil {
+			return 0, err
 		}
+		reserved += n * idBytes
+		ids, err := v.view.SeriesIDs(name, filter)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, ids...)
 	}
-	return nil
+	slices.Sort(all)
+	return int64(len(slices.Compact(all))), nil
 }
 
-func countFields(v *openView, name string, _ *tagCondition, into map[string]struct{}) error {
-	fields, err := v.fieldTypes(name)
-	for f := range fields {
-		into[f] = struct{}{}
+// countSeriesKeys counts distinct series keys.
+func countSeriesKeys(views []*openView, name string, filter *model.TagFilter) (int64, error) {
+	seen := make(map[string]struct{})
+	var tags model.Tags
+	var key []byte
+	for _, v := range views {
+		set, err := v.view.Series(name, filter)
+		if err != nil {
+			return 0, err
+		}
+		for i := range set.Len() {
+			tags = set.Tags(i, tags)
+			key = model.AppendSeriesKey(key[:0], []byte(name), tags)
+			seen[string(key)] = struct{}{}
+		}
 	}
-	return err
+	return int64(len(seen)), nil
+}
+
+func countTagKeys(views []*openView, name string, c *tagCondition) (int64, error) {
+	seen := make(map[string]struct{})
+	for _, v := range views {
+		keys, err := v.view.TagKeys(name, c.certain())
+		if err != nil {
+			return 0, err
+		}
+		for _, k := range keys {
+			seen[k] = struct{}{}
+		}
+	}
+	return int64(len(seen)), nil
+}
+
+// countTagValues counts the distinct values of the selected keys together. All names of its condition are tags, and a
+// series without a tag passes no comparison with it.
+func countTagValues(views []*openView, name string, c *tagCondition, selected func(string) bool) (int64, error) {
+	filter := newPresentTagCondition(name, c.expr).filter
+	seen := make(map[string]struct{})
+	for _, v := range views {
+		keys, err := v.view.TagKeys(name, filter)
+		if err != nil {
+			return 0, err
+		}
+		keys = slices.DeleteFunc(keys, func(k string) bool { return !selected(k) })
+		if len(views) == 1 {
+			return v.view.CountTagValues(name, keys, filter)
+		}
+		for _, k := range keys {
+			values, err := v.view.TagValues(name, k, filter)
+			if err != nil {
+				return 0, err
+			}
+			for _, val := range values {
+				seen[val] = struct{}{}
+			}
+		}
+	}
+	return int64(len(seen)), nil
+}
+
+func countFields(views []*openView, name string, _ *tagCondition) (int64, error) {
+	seen := make(map[string]struct{})
+	for _, v := range views {
+		fields, err := v.fieldTypes(name)
+		if err != nil {
+			return 0, err
+		}
+		for f := range fields {
+			seen[f] = struct{}{}
+		}
+	}
+	return int64(len(seen)), nil
 }
 
 const estimateColumn = "cardinality estimation"
@@ -208,7 +266,7 @@ func (r *statementRun) seriesCardinality(stmt *influxql.ShowSeriesCardinalitySta
 		}
 		return []*Series{singleCount(estimateColumn, all)}, nil
 	}
-	found, err := r.collectByMeasurement(stmt.Database, stmt.Sources, stmt.Condition, countSeriesKeys)
+	counts, err := r.countEach(stmt.Database, stmt.Sources, stmt.Condition, r.countSelected)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +274,7 @@ func (r *statementRun) seriesCardinality(stmt *influxql.ShowSeriesCardinalitySta
 	if stmt.Exact {
 		column = "count"
 	}
-	return countRows(column, found, stmt.Limit, stmt.Offset), nil
+	return countRows(column, counts, stmt.Limit, stmt.Offset), nil
 }
 
 // databaseSeries counts the series of all policies together; a series in two policies counts once.
@@ -225,23 +283,10 @@ func (r *statementRun) databaseSeries(database string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	seen := make(map[model.SeriesID]struct{})
-	for _, v := range views {
-		names, err := v.allMeasurements()
-		if err != nil {
-			return 0, err
-		}
-		for _, name := range names {
-			set, err := v.view.Series(name, nil)
-			if err != nil {
-				return 0, err
-			}
-			for i := range set.Len() {
-				seen[set.ID(i)] = struct{}{}
-			}
-		}
+	if len(views) == 1 {
+		return views[0].view.Cardinality("", nil)
 	}
-	return int64(len(seen)), nil
+	return r.countIDs(views, "", nil)
 }
 
 func singleCount(column string, n int64) *Series {
@@ -265,13 +310,13 @@ func (r *statementRun) measurementCardinality(stmt *influxql.ShowMeasurementCard
 		}
 		return []*Series{singleCount(estimateColumn, int64(len(names)))}, nil
 	}
-	found, err := r.collectByMeasurement(stmt.Database, stmt.Sources, stmt.Condition, countSeriesKeys)
+	found, err := r.countEach(stmt.Database, stmt.Sources, stmt.Condition, r.countSelected)
 	if err != nil {
 		return nil, err
 	}
 	var n int64
-	for _, keys := range found {
-		if len(keys) > 0 {
+	for _, series := range found {
+		if series > 0 {
 			n++
 		}
 	}

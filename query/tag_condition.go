@@ -207,6 +207,39 @@ func (c *tagCondition) forSeries(tags model.Tags) (rest influxql.Expr, none bool
 	return rest, false
 }
 
+// certain returns the filter of the series all of whose rows pass, nil for all series: of what a series does not decide
+// alone nothing is taken for granted.
+func (c *tagCondition) certain() *model.TagFilter {
+	if c.expr == nil {
+		return nil
+	}
+	return c.certainOf(c.expr)
+}
+
+func (c *tagCondition) certainOf(expr influxql.Expr) *model.TagFilter {
+	switch expr := expr.(type) {
+	case *influxql.ParenExpr:
+		return c.certainOf(expr.Expr)
+	case *influxql.BooleanLiteral:
+		if expr.Value {
+			return everySeries
+		}
+	case *influxql.BinaryExpr:
+		switch expr.Op {
+		case influxql.AND:
+			return allOf(c.certainOf(expr.LHS), c.certainOf(expr.RHS))
+		case influxql.OR:
+			return anyOf(c.certainOf(expr.LHS), c.certainOf(expr.RHS))
+		}
+		for i := range c.leaves {
+			if c.leaves[i].expr == expr {
+				return c.leaves[i].filter
+			}
+		}
+	}
+	return noSeries
+}
+
 // isConjunction reports whether the condition is such that its leaves are true for every series that the filter selects.
 func (c *tagCondition) isConjunction() bool { return c.expr == nil || c.conjunction(c.expr) }
 

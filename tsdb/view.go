@@ -173,7 +173,12 @@ func (v *view) Fields(measurement string) ([]cursor.Field, error) {
 	return list, nil
 }
 
+// search returns the series of a measurement that filter selects; "" and no filter
+// stand for all series of the view. The bitmap must not be changed.
 func (v *view) search(measurement string, filter *model.TagFilter) (*roaring.Bitmap, error) {
+	if measurement == "" && filter == nil {
+		return v.present, nil
+	}
 	ids, err := v.db.index.Search(measurement, filter, v.present)
 	return ids, v.db.ended(err)
 }
@@ -210,6 +215,41 @@ func (v *view) Series(measurement string, filter *model.TagFilter) (cursor.Serie
 		return nil, v.db.ended(err)
 	}
 	return &seriesSet{view: v, ids: sorted}, nil
+}
+
+// FirstSeries returns the first n series that filter selects, by tag set.
+func (v *view) FirstSeries(measurement string, filter *model.TagFilter, n int) (cursor.SeriesSet, error) {
+	ids, err := v.search(measurement, filter)
+	if err != nil {
+		return nil, err
+	}
+	sorted, err := v.db.index.FirstSeries(ids, n)
+	if err != nil {
+		return nil, v.db.ended(err)
+	}
+	return &seriesSet{view: v, ids: sorted}, nil
+}
+
+// SeriesIDs returns the ids of the series that filter selects, ascending.
+func (v *view) SeriesIDs(measurement string, filter *model.TagFilter) ([]model.SeriesID, error) {
+	found, err := v.search(measurement, filter)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]model.SeriesID, 0, found.GetCardinality())
+	found.Iterate(func(id uint32) bool { ids = append(ids, model.SeriesID(id)); return true })
+	return ids, nil
+}
+
+// CountTagValues counts the distinct values of tag keys among the series that filter
+// selects.
+func (v *view) CountTagValues(measurement string, keys []string, filter *model.TagFilter) (int64, error) {
+	ids, err := v.search(measurement, filter)
+	if err != nil {
+		return 0, err
+	}
+	n, err := v.db.index.CountTagValues(measurement, keys, ids)
+	return n, v.db.ended(err)
 }
 
 // Cardinality returns the number of series that filter selects.

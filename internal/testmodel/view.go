@@ -114,6 +114,13 @@ func (v *View) Fields(name string) ([]cursor.Field, error) {
 }
 
 func (v *View) matching(name string, filter *model.TagFilter) []*series {
+	if name == "" {
+		var all []*series
+		for name := range v.measurements {
+			all = append(all, v.matching(name, filter)...)
+		}
+		return all
+	}
 	m := v.measurements[name]
 	if m == nil {
 		return nil
@@ -152,6 +159,37 @@ func (v *View) TagValues(name, key string, filter *model.TagFilter) ([]string, e
 // Series returns the selected series, sorted by tag set.
 func (v *View) Series(name string, filter *model.TagFilter) (cursor.SeriesSet, error) {
 	return seriesSet(v.matching(name, filter)), nil
+}
+
+// FirstSeries returns the first n of the selected series.
+func (v *View) FirstSeries(name string, filter *model.TagFilter, n int) (cursor.SeriesSet, error) {
+	all := v.matching(name, filter)
+	return seriesSet(all[:min(n, len(all))]), nil
+}
+
+// SeriesIDs returns the ids of the selected series, ascending.
+func (v *View) SeriesIDs(name string, filter *model.TagFilter) ([]model.SeriesID, error) {
+	var ids []model.SeriesID
+	for _, se := range v.matching(name, filter) {
+		ids = append(ids, se.id)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// CountTagValues counts the distinct values of tags among the selected series.
+func (v *View) CountTagValues(name string, keys []string, filter *model.TagFilter) (int64, error) {
+	values := make(map[string]struct{})
+	for _, key := range keys {
+		list, err := v.TagValues(name, key, filter)
+		if err != nil {
+			return 0, err
+		}
+		for _, val := range list {
+			values[val] = struct{}{}
+		}
+	}
+	return int64(len(values)), nil
 }
 
 // Cardinality returns the number of selected series.

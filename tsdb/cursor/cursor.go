@@ -32,8 +32,21 @@ type View interface {
 	// tag set: compared tag by tag, key first, then value.
 	Series(measurement string, filter *model.TagFilter) (SeriesSet, error)
 
-	// Cardinality returns the number of series that filter selects.
+	// FirstSeries returns the first n of Series, or all when there are fewer.
+	FirstSeries(measurement string, filter *model.TagFilter, n int) (SeriesSet, error)
+
+	// SeriesIDs returns the ids of the series that filter selects, ascending. The
+	// measurement "" without a filter stands for all series. Views of one database
+	// number their series alike. The caller owns the list.
+	SeriesIDs(measurement string, filter *model.TagFilter) ([]model.SeriesID, error)
+
+	// Cardinality returns the number of series that filter selects, which is the
+	// length of SeriesIDs.
 	Cardinality(measurement string, filter *model.TagFilter) (int64, error)
+
+	// CountTagValues returns how many distinct non-empty values some tag keys have
+	// together among the series that filter selects.
+	CountTagValues(measurement string, keys []string, filter *model.TagFilter) (int64, error)
 
 	// Read opens a cursor. The cursor must be closed.
 	Read(ctx context.Context, req Request) (Cursor, error)
