@@ -66,6 +66,7 @@ type Metrics struct {
 // ReplayMetrics tells what opening found in the log.
 type ReplayMetrics struct {
 	Frames, Rows  int64
+	Bytes         int64 // of the payloads of the frames
 	RowsSkipped   int64 // already in files
 	UnknownFrames int64 // of databases or shards that are gone
 	Took          time.Duration

@@ -26,7 +26,12 @@ func (s *Store) recover(ctx context.Context) error {
 	dir := filepath.Join(s.dir, "wal")
 	opt.EnsureDefaults(dir)
 	s.opt.WAL = opt
-	log, found, err := wal.Open(ctx, dir, opt, r.replay)
+	frames := newReplayPipeline(r.replay)
+	log, found, err := wal.Open(ctx, dir, opt, frames.add)
+	if applied := frames.finish(); err == nil {
+		err = applied
+	}
+	s.log = log
 	for _, h := range found.Holes {
 		s.corrupted(&CorruptError{File: h.Segment, Offset: h.From, Reason: fmt.Sprintf("frames %d to %d are lost: %s", h.FirstLSN, h.LastLSN, h.Reason)})
 	}
@@ -36,7 +41,6 @@ func (s *Store) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.log = log
 	s.committed.Store(log.DurableLSN())
 	for _, db := range s.list() {
 		for _, sh := range db.list() {
@@ -119,31 +123,22 @@ type replayer struct {
 	ctx    context.Context
 	counts ReplayMetrics
 
-	series  wal.Series
-	fields  wal.Fields
-	rows    wal.Rows
-	deletes wal.Delete
+	columns []model.Column
 	numbers []uint32
 	fresh   []uint32
 }
 
-func (r *replayer) replay(f wal.Frame) error {
+// replay lets a frame take effect.
+func (r *replayer) replay(e *replayEntry) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
+	f := &e.frame
 	r.counts.Frames++
-	var err error
-	switch f.Kind {
-	case wal.KindSeries:
-		err = r.replaySeries(f)
-	case wal.KindFields:
-		err = r.replayFields(f)
-	case wal.KindRows:
-		err = r.replayRows(f)
-	case wal.KindDelete:
-		err = r.replayDelete(f)
-	default:
-		r.counts.UnknownFrames++
+	r.counts.Bytes += int64(len(f.Payload))
+	err := e.err
+	if err == nil {
+		err = r.apply(e)
 	}
 	if err == nil {
 		return nil
@@ -155,6 +150,21 @@ func (r *replayer) replay(f wal.Frame) error {
 		return nil
 	}
 	return err
+}
+
+func (r *replayer) apply(e *replayEntry) error {
+	switch e.frame.Kind {
+	case wal.KindSeries:
+		return r.applySeries(e.frame.LSN, &e.series)
+	case wal.KindFields:
+		return r.applyFields(e.frame.LSN, &e.fields)
+	case wal.KindRows:
+		return r.applyRows(e.frame.LSN, &e.rows)
+	case wal.KindDelete:
+		return r.applyDelete(e.frame.LSN, &e.deletes)
+	}
+	r.counts.UnknownFrames++
+	return nil
 }
 
 // shard returns the shard that the frame lsn is for, nil when it is gone or
@@ -172,55 +182,46 @@ func (r *replayer) shard(db uint32, shard, lsn uint64) *shard {
 	return nil
 }
 
-func (r *replayer) replaySeries(f wal.Frame) error {
-	if err := wal.DecodeSeries(f.Payload, &r.series); err != nil {
-		return err
-	}
-	db := r.store.databases[r.series.Database]
+func (r *replayer) applySeries(lsn uint64, x *wal.Series) error {
+	db := r.store.databases[x.Database]
 	if db == nil {
 		r.counts.UnknownFrames++
 		return nil
 	}
-	db.seriesPin, db.seriesLast = olderLSN(db.seriesPin, f.LSN), f.LSN
-	return db.index.Replay(r.series.First, r.series.Keys)
+	db.seriesPin, db.seriesLast = olderLSN(db.seriesPin, lsn), lsn
+	return db.index.Replay(x.First, x.Keys)
 }
 
-func (r *replayer) replayFields(f wal.Frame) error {
-	if err := wal.DecodeFields(f.Payload, &r.fields); err != nil {
-		return err
-	}
-	sh := r.shard(r.fields.Database, r.fields.Shard, f.LSN)
-	if sh == nil || sh.fields.covers(f.LSN) {
+func (r *replayer) applyFields(lsn uint64, x *wal.Fields) error {
+	sh := r.shard(x.Database, x.Shard, lsn)
+	if sh == nil || sh.fields.covers(lsn) {
 		return nil
 	}
-	defs := make([]fieldDef, len(r.fields.Fields))
-	for i, x := range r.fields.Fields {
-		defs[i] = fieldDef{Number: x.Number, Type: x.Type, Measurement: string(x.Measurement), Name: string(x.Name)}
+	defs := make([]fieldDef, len(x.Fields))
+	for i, def := range x.Fields {
+		defs[i] = fieldDef{Number: def.Number, Type: def.Type, Measurement: string(def.Measurement), Name: string(def.Name)}
 	}
-	sh.fieldsPin = olderLSN(sh.fieldsPin, f.LSN)
-	sh.fields.define(f.LSN, defs)
+	sh.fieldsPin = olderLSN(sh.fieldsPin, lsn)
+	sh.fields.define(lsn, defs)
 	return nil
 }
 
-func (r *replayer) replayRows(f wal.Frame) error {
-	if err := wal.DecodeRows(f.Payload, &r.rows); err != nil {
-		return err
-	}
-	sh := r.shard(r.rows.Database, r.rows.Shard, f.LSN)
+func (r *replayer) applyRows(lsn uint64, x *wal.Rows) error {
+	sh := r.shard(x.Database, x.Shard, lsn)
 	if sh == nil {
 		return nil
 	}
-	rows := int64(r.rows.Table.Rows())
-	if f.LSN <= sh.manifest.state.flushed {
+	rows := int64(x.Table.Rows())
+	if lsn <= sh.manifest.state.flushed {
 		r.counts.RowsSkipped += rows
 		return nil
 	}
-	t, err := r.nameColumns(sh, f.LSN)
+	t, err := r.nameColumns(sh, lsn, x)
 	if err != nil || t == nil {
 		return err
 	}
 	r.counts.Rows += rows
-	r.fresh = sh.active.insert(f.LSN, f.LSN-1, r.store.clock.Now(), t, r.numbers, r.fresh[:0])
+	r.fresh = sh.active.insert(lsn, lsn-1, r.store.clock.Now(), t, r.numbers, r.fresh[:0])
 	if len(r.fresh) > 0 {
 		sh.markPresent(r.fresh)
 	}
@@ -229,35 +230,34 @@ func (r *replayer) replayRows(f wal.Frame) error {
 
 // nameColumns gives the columns of a replayed table their names. Columns of
 // fields that were forgotten later are left out: their rows are deleted.
-func (r *replayer) nameColumns(sh *shard, lsn uint64) (*model.Table, error) {
-	t := r.rows.Table
-	r.numbers = r.numbers[:0]
-	kept := t.Columns[:0:0]
+func (r *replayer) nameColumns(sh *shard, lsn uint64, x *wal.Rows) (*model.Table, error) {
+	t := x.Table
+	r.numbers, r.columns = r.numbers[:0], r.columns[:0]
 	for i := range t.Columns {
 		c := t.Columns[i]
-		def, ok := sh.fields.number(r.rows.Fields[i])
+		def, ok := sh.fields.number(x.Fields[i])
 		switch {
 		case !ok && sh.fields.covers(lsn):
 			continue
 		case !ok:
-			return nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf("rows have field %d, which nothing defines", r.rows.Fields[i])}
+			return nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf("rows have field %d, which nothing defines", x.Fields[i])}
 		case def.Type != c.Type:
 			return nil, &CorruptError{File: "log", Offset: -1, Reason: fmt.Sprintf(
 				"rows have field %d (%q) of type %v, it is defined as %v", def.Number, def.Name, c.Type, def.Type)}
 		}
 		c.Name = []byte(def.Name)
 		t.Measurement = []byte(def.Measurement)
-		kept = append(kept, c)
+		r.columns = append(r.columns, c)
 		r.numbers = append(r.numbers, def.Number)
 	}
-	if len(kept) == 0 {
+	if len(r.columns) == 0 {
 		return nil, nil
 	}
 	if slices.Contains(t.Series, 0) {
 		return nil, &CorruptError{File: "log", Offset: -1, Reason: "rows have no series"}
 	}
 	out := *t
-	out.Columns = kept
+	out.Columns = r.columns
 	return &out, nil
 }
 
@@ -287,31 +287,28 @@ func (r *replayer) makeRoom() error {
 	return nil
 }
 
-func (r *replayer) replayDelete(f wal.Frame) error {
-	if err := wal.DecodeDelete(f.Payload, &r.deletes); err != nil {
-		return err
-	}
-	series, err := decodeSeriesSet(slices.Clone(r.deletes.Series))
+func (r *replayer) applyDelete(lsn uint64, x *wal.Delete) error {
+	series, err := decodeSeriesSet(slices.Clone(x.Series))
 	if err != nil {
 		return err
 	}
-	for _, mark := range r.deletes.Shards {
-		sh := r.shard(r.deletes.Database, mark.Shard, f.LSN)
+	for _, mark := range x.Shards {
+		sh := r.shard(x.Database, mark.Shard, lsn)
 		if sh == nil {
 			continue
 		}
-		del := shardDelete{series: series, span: model.TimeRange{Min: r.deletes.Min, Max: r.deletes.Max}}
-		if !sh.fields.covers(f.LSN) {
-			del.forget = string(r.deletes.Measurement)
+		del := shardDelete{series: series, span: model.TimeRange{Min: x.Min, Max: x.Max}}
+		if !sh.fields.covers(lsn) {
+			del.forget = string(x.Measurement)
 		}
 		// Files that replay itself has made hold older rows only; those of before
 		// the crash may hold newer ones.
 		newest := mark.MaxGeneration
-		if f.LSN > sh.manifest.state.flushed {
+		if lsn > sh.manifest.state.flushed {
 			newest = max(newest, sh.next-1)
 		}
 		sh.next = max(sh.next, newest+1)
-		sh.applyDelete(&del, f.LSN, newest)
+		sh.applyDelete(&del, lsn, newest)
 	}
 	return nil
 }
