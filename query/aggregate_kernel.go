@@ -144,8 +144,13 @@ func (r *cellRunner) newCell() *cell {
 }
 
 func (r *cellRunner) flush(dst []cell) []cell {
+	r.open = false
+	if cap(dst) == 0 {
+		dst, r.cells = r.cells, nil
+		return dst
+	}
 	dst = append(dst, r.cells...)
-	r.cells, r.open = r.cells[:0], false
+	r.cells = r.cells[:0]
 	return dst
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/timberlinedb/timberline/internal/slab"
 	"github.com/timberlinedb/timberline/model"
@@ -26,7 +27,7 @@ type fileSource struct {
 	near    tsm.BlockRef // the shared block that was found last
 	single  bool         // one series is read: the rest of a shared block is of no use
 	spans   []unit
-	block   tsm.Block
+	block   *tsm.Block // lent while the source is in use
 	shared  *sharedMemo
 
 	// fields are those of the request; set where summaries are asked for.
@@ -107,9 +108,21 @@ func (s *fileSource) decodeShared(ref *tsm.BlockRef) (*tsm.SeriesRows, error) {
 	return &m.blocks[at].SeriesRows, nil
 }
 
+// blockPool holds the memory of decoded blocks for the next cursors.
+var blockPool = sync.Pool{New: func() any { return new(tsm.Block) }}
+
+// maxPooledBlock bounds the memory of a block in the pool.
+const maxPooledBlock = 2 << 20
+
 // forget drops what was decoded.
 func (s *fileSource) forget() {
-	s.block.Forget()
+	if s.block != nil {
+		s.block.Forget()
+		if s.block.Memory() <= maxPooledBlock {
+			blockPool.Put(s.block)
+		}
+		s.block = nil
+	}
 	s.shared = nil
 }
 
@@ -117,12 +130,15 @@ func (s *fileSource) decodeBlock(u unit) (*tsm.SeriesRows, error) {
 	if s.refs[u.at].Shared() && !s.single {
 		return s.decodeShared(&s.refs[u.at])
 	}
-	if err := s.file.reader.ReadBlock(&s.refs[u.at], s.numbers, &s.block); err != nil {
+	if s.block == nil {
+		s.block = blockPool.Get().(*tsm.Block)
+	}
+	if err := s.file.reader.ReadBlock(&s.refs[u.at], s.numbers, s.block); err != nil {
 		return nil, err
 	}
 	if s.single && s.refs[u.at].Shared() {
 		own := copyOf(&s.block.SeriesRows)
-		s.block = tsm.Block{}
+		s.forget()
 		return own, nil
 	}
 	return &s.block.SeriesRows, nil

@@ -48,8 +48,8 @@ type wantedPage struct {
 	column int // index in columns; -1 for the timestamp page
 }
 
-// memory returns about how many bytes the block holds.
-func (b *Block) memory() int64 {
+// Memory returns about how many bytes the block holds.
+func (b *Block) Memory() int64 {
 	n := 8*cap(b.times) + cap(b.page)
 	for i := range b.columns {
 		c := &b.columns[i]

@@ -378,7 +378,7 @@ func (m *merger) noteHeld(s *mergeSource) {
 	if m.hold == nil {
 		return
 	}
-	if now := s.block.memory(); now != s.held {
+	if now := s.block.Memory(); now != s.held {
 		m.held += now - s.held
 		s.held = now
 		m.hold(m.held)
