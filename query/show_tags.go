@@ -7,6 +7,7 @@ import (
 
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb/cursor"
 )
 
 // keyTest returns what tells whether a tag key is selected by WITH KEY.
@@ -109,6 +110,7 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 	if err != nil {
 		return nil, err
 	}
+	bounded := hasTime(stmt.Condition)
 	byName := make(map[string]tagValueLists)
 	keySelected := keyTest(stmt.Op, stmt.TagKeyExpr)
 	cond, valueSelected := splitValueCondition(cond)
@@ -125,7 +127,14 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 			if err != nil {
 				return nil, err
 			}
-			keys, err := v.view.TagKeys(name, c.filter)
+			view, filter, err := v.view, c.filter, error(nil)
+			if live, ok := view.(cursor.LiveView); ok && bounded {
+				if view, err = live.Live(r.ctx, name, filter, times); err != nil {
+					return nil, err
+				}
+				filter = nil
+			}
+			keys, err := view.TagKeys(name, filter)
 			if err != nil {
 				return nil, err
 			}
@@ -133,7 +142,7 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 				if !keySelected(k) {
 					continue
 				}
-				values, err := v.view.TagValues(name, k, c.filter)
+				values, err := view.TagValues(name, k, filter)
 				if err != nil {
 					return nil, err
 				}

@@ -381,6 +381,9 @@ func compare(v cursor.View, shards []uint64, want memory, r model.TimeRange, des
 		if a, b := slices.Sorted(maps.Keys(got[m])), slices.Sorted(maps.Keys(wanted[0][m])); !slices.Equal(a, b) {
 			return fmt.Errorf("%s: series with rows are %q, want %q", m, a, b)
 		}
+		if err := compareLive(v, m, r, slices.Sorted(maps.Keys(wanted[0][m]))); err != nil {
+			return err
+		}
 		for tags, rows := range wanted[0][m] {
 			if len(got[m][tags]) != len(rows) {
 				return fmt.Errorf("%s %s: %d rows, want %d", m, tags, len(got[m][tags]), len(rows))
@@ -391,6 +394,26 @@ func compare(v cursor.View, shards []uint64, want memory, r model.TimeRange, des
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// compareLive holds the series that a view calls live in a range against those that have rows there.
+func compareLive(v cursor.View, measurement string, r model.TimeRange, want []string) error {
+	live, err := v.(cursor.LiveView).Live(context.Background(), measurement, nil, r)
+	if err != nil {
+		return err
+	}
+	set, err := live.Series(measurement, nil)
+	if err != nil {
+		return err
+	}
+	var listed []string
+	for i := range set.Len() {
+		listed = append(listed, tagText(set.Tags(i, nil)))
+	}
+	if slices.Sort(listed); !slices.Equal(listed, want) {
+		return fmt.Errorf("%s: live in %v are %q, want %q", measurement, r, listed, want)
 	}
 	return nil
 }

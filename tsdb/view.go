@@ -73,6 +73,7 @@ type view struct {
 	ids     []uint64
 	present *roaring.Bitmap // series that have rows in the shards
 	epoch   uint32          // of the database's gate
+	lent    bool            // another view holds what it needs
 
 	closeOnce sync.Once
 }
@@ -263,6 +264,9 @@ func (v *view) Cardinality(measurement string, filter *model.TagFilter) (int64, 
 
 // Close lets go of caches and files.
 func (v *view) Close() error {
+	if v.lent {
+		return nil
+	}
 	var err error
 	v.closeOnce.Do(func() {
 		for _, sv := range v.shards {

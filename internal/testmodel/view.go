@@ -22,7 +22,7 @@ type viewMeasurement struct {
 	series []*series // sorted by tag set
 }
 
-var _ cursor.View = (*View)(nil)
+var _ cursor.LiveView = (*View)(nil)
 
 // View opens a view. What does not exist reads as empty.
 func (s *Store) View(databaseName, policyName string, r model.TimeRange) *View {
@@ -195,6 +195,23 @@ func (v *View) CountTagValues(name string, keys []string, filter *model.TagFilte
 // Cardinality returns the number of selected series.
 func (v *View) Cardinality(name string, filter *model.TagFilter) (int64, error) {
 	return int64(len(v.matching(name, filter))), nil
+}
+
+// Live returns a view of the selected series that have rows in r.
+func (v *View) Live(_ context.Context, name string, filter *model.TagFilter, r model.TimeRange) (cursor.View, error) {
+	live := &viewMeasurement{}
+	for _, se := range v.matching(name, filter) {
+		for t := range se.rows {
+			if r.Contains(t) && v.span.Contains(t) {
+				live.series = append(live.series, se)
+				break
+			}
+		}
+	}
+	if m := v.measurements[name]; m != nil {
+		live.fields = m.fields
+	}
+	return &View{span: v.span, batchRows: v.batchRows, measurements: map[string]*viewMeasurement{name: live}}, nil
 }
 
 type seriesSet []*series
