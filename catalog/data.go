@@ -34,6 +34,11 @@ type Database struct {
 	Policies      []*Policy // in order of creation
 
 	ContinuousQueries []ContinuousQuery `json:",omitempty"` // in order of creation
+
+	// WidenConflicts says what becomes of values whose type is not that of their
+	// field: numbers are converted if that is exact, all others are kept aside.
+	// Otherwise their points are refused, as in InfluxDB 1.x.
+	WidenConflicts bool `json:",omitempty"`
 }
 
 // Policy says how long data is kept and how it is cut into shards.

@@ -33,6 +33,19 @@ func (c *Catalog) RenameDatabase(from, to string) error {
 	})
 }
 
+// SetWidenConflicts says what becomes of values of a database whose type is not
+// that of their field; see Database.WidenConflicts.
+func (c *Catalog) SetWidenConflicts(database string, widen bool) error {
+	return c.change(func(s *Snapshot) error {
+		d := s.edit(database)
+		if d == nil {
+			return &DatabaseNotFoundError{Name: database}
+		}
+		d.WidenConflicts = widen
+		return nil
+	})
+}
+
 // renameGrants moves what users were granted to the new name. Names of databases that do not exist have no grants.
 func (s *Snapshot) renameGrants(from, to string) {
 	for _, u := range s.Users {

@@ -37,6 +37,7 @@ type Data struct {
 	CompactThroughput              Size
 	CompactThroughputBurst         Size
 	MaxConcurrentCompactions       int
+	MaxFieldConflictSize           Size
 }
 
 // Coordinator is the section of writes and queries on their way.

@@ -76,6 +76,9 @@ var settings = []setting{
 	{section: "data", key: "max-concurrent-compactions", def: "0", check: intAtLeast(0),
 		doc:   "Shards that are compacted at the same time. `0` is half of the processors, at least one.",
 		field: func(c *Config) any { return &c.Data.MaxConcurrentCompactions }},
+	{section: "data", key: "max-field-conflict-size", def: "64m", check: sizeAtLeast(1 << 16),
+		doc:   "Size of the file in which a database WITH FIELD CONFLICTS WIDEN keeps values that it can store neither as they are nor converted. When it is full, their points are refused.",
+		field: func(c *Config) any { return &c.Data.MaxFieldConflictSize }},
 
 	{section: "coordinator", key: "write-timeout", def: "10s", check: durationAtLeast(0),
 		doc:   "Time a write may take before it fails with `timeout`. `0s` is no limit.",

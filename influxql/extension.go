@@ -16,6 +16,7 @@ const (
 	DropField     Form = "DROP FIELD"
 	AlterField    Form = "ALTER FIELD"
 	RenameAny     Form = "RENAME"
+	AnyConflicts  Form = "FIELD CONFLICTS"
 )
 
 // Extensions returns the forms beyond InfluxQL 1.x that were met so far, each once.

@@ -73,6 +73,9 @@ func init() {
 		{path: "SET PASSWORD FOR", parse: as((*Parser).parseSetPassword)},
 		{path: "KILL QUERY", parse: as((*Parser).parseKillQuery)},
 
+		{path: "ALTER DATABASE", parse: as((*Parser).parseAlterDatabase), extension: true},
+		{path: "SHOW FIELD CONFLICTS", parse: as((*Parser).parseShowConflicts), extension: true},
+		{path: "REPLAY FIELD CONFLICTS", parse: as((*Parser).parseReplayConflicts), extension: true},
 		{path: "ALTER FIELD", parse: as((*Parser).parseAlterField), extension: true},
 		{path: "RENAME DATABASE", parse: parseRename(RenamedDatabase), extension: true},
 		{path: "RENAME MEASUREMENT", parse: parseRename(RenamedMeasurement), extension: true},

@@ -107,14 +107,22 @@ func (p *Parser) parseAlterField() (*AlterFieldStatement, error) {
 	if !isCallOf(l, "type") {
 		return nil, notExpected(l, "TYPE")
 	}
-	p.skipSpace()
-	l = p.scan()
-	stmt.Type = DataTypeFromString(l.Text)
-	switch stmt.Type {
-	case Float, Integer, Unsigned, String, Boolean:
-		return stmt, nil
+	stmt.Type, err = p.fieldType()
+	if err != nil {
+		return nil, err
 	}
-	return nil, notExpected(l, "float", "integer", "unsigned", "string", "boolean")
+	return stmt, nil
+}
+
+// fieldType reads the name of a field type.
+func (p *Parser) fieldType() (DataType, error) {
+	p.skipSpace()
+	l := p.scan()
+	switch t := DataTypeFromString(l.Text); t {
+	case Float, Integer, Unsigned, String, Boolean:
+		return t, nil
+	}
+	return Unknown, notExpected(l, "float", "integer", "unsigned", "string", "boolean")
 }
 
 // parseRename returns the parse function of a RENAME.

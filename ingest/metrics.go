@@ -15,6 +15,10 @@ type Metrics struct {
 	Rows     int64 // rows stored
 	Values   int64 // field values stored
 	Refused  [causes]Refused
+
+	// Of databases that widen.
+	Widened int64 // rows with values that were converted
+	Kept    int64 // values that are kept aside because they cannot be
 }
 
 // Refused counts the rows that were refused for one cause.
@@ -31,7 +35,7 @@ type Example struct {
 }
 
 type counters struct {
-	requests, failed, rows, values atomic.Int64
+	requests, failed, rows, values, widened, kept atomic.Int64
 
 	mu      sync.Mutex // guards refused
 	refused [causes]Refused
@@ -81,7 +85,7 @@ func points(body []byte) (n int) {
 // Metrics returns the counters.
 func (w *Writer) Metrics() Metrics {
 	c := &w.metrics
-	m := Metrics{Requests: c.requests.Load(), Failed: c.failed.Load(), Rows: c.rows.Load(), Values: c.values.Load()}
+	m := Metrics{Requests: c.requests.Load(), Failed: c.failed.Load(), Rows: c.rows.Load(), Values: c.values.Load(), Widened: c.widened.Load(), Kept: c.kept.Load()}
 	c.mu.Lock()
 	m.Refused = c.refused
 	c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/timberlinedb/timberline/catalog"
+	"github.com/timberlinedb/timberline/conflict"
 	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/lineproto"
 	"github.com/timberlinedb/timberline/model"
@@ -21,7 +22,8 @@ type Writer struct {
 	clock   clock.Clock
 	metrics counters
 
-	subscriber *Subscriber // nil: nobody subscribes
+	subscriber *Subscriber     // nil: nobody subscribes
+	conflicts  *conflict.Store // nil: no database keeps its field conflicts
 
 	hold sync.RWMutex // held by every write, and exclusively by who wants to be alone
 
@@ -46,6 +48,10 @@ func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock, to ...*Subscr
 	return w
 }
 
+// KeepConflicts tells the writer where the databases that widen keep the values
+// that they would have to refuse. It is called before the first write.
+func (w *Writer) KeepConflicts(to *conflict.Store) { w.conflicts = to }
+
 // Request is a write of line protocol.
 type Request struct {
 	Database, Policy string // the empty policy is the default one
@@ -53,6 +59,10 @@ type Request struct {
 	Body             []byte // inflated; not kept
 	V2               bool   // refuse the tag keys that version 2 reserves
 	Client           string // address of the sender, for diagnostics
+
+	// RefuseConflicts refuses values whose type is not that of their field, also
+	// where the database widens.
+	RefuseConflicts bool
 
 	// Measurements are those that the sender may write; nil: any.
 	Measurements []string
@@ -86,7 +96,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	}
 	w.hold.RLock()
 	defer w.hold.RUnlock()
-	return w.storeBatch(ctx, target, &s.batch, s, req.Client)
+	return w.storeBatch(ctx, target, &s.batch, s, req)
 }
 
 // checkScope reports the first measurement that the sender may not write.
@@ -134,7 +144,7 @@ func (w *Writer) writeBatch(ctx context.Context, req Request, b *model.Batch) er
 	}
 	s := w.scratch.Get().(*scratch)
 	defer w.release(s)
-	return w.storeBatch(ctx, target, b, s, req.Client)
+	return w.storeBatch(ctx, target, b, s, req)
 }
 
 // maxIdleArena bounds the arena that an idle scratch keeps.
@@ -154,6 +164,7 @@ type target struct {
 	database string
 	id       uint32
 	policy   *catalog.Policy
+	widen    bool // the database keeps its field conflicts
 	series   lineproto.SeriesTable
 }
 
@@ -176,12 +187,13 @@ func (w *Writer) target(database, policy string) (target, error) {
 	if series == nil {
 		return target{}, &DatabaseNotFoundError{Name: database}
 	}
-	return target{database: database, id: d.ID, policy: p, series: series}, nil
+	return target{database: database, id: d.ID, policy: p, widen: d.WidenConflicts, series: series}, nil
 }
 
 // storeBatch checks the batch, writes it shard by shard and waits for the log.
-func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *scratch, client string) error {
+func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *scratch, req Request) error {
 	var refused refusals
+	client := req.Client
 	refused.malformed(b)
 	if w.subscriber.wants(to.policy) {
 		w.subscriber.publish(to.database, to.policy, b) // whatever becomes of the points here
@@ -201,6 +213,16 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		last = max(last, result.LSN)
 		stored += result.Rows
 		w.metrics.values.Add(int64(result.Values))
+		if result.Dropped > 0 && to.widen && !req.RefuseConflicts && w.conflicts != nil {
+			result, err = w.settle(ctx, to, part, result, client)
+			if err != nil {
+				w.metrics.failed.Add(1)
+				return w.failed(classify(to.database, err), b.Rows(), client, to.database)
+			}
+			last = max(last, result.LSN)
+			stored += result.Rows
+			w.metrics.values.Add(int64(result.Values))
+		}
 		if result.Dropped > 0 {
 			refused.add(FieldConflict, result.Reason, result.Dropped)
 		}

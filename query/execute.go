@@ -78,7 +78,8 @@ func (r *statementRun) extensionWarnings(stmt influxql.Statement) []Message {
 	case *influxql.CreateUserStatement, *influxql.DropUserStatement, *influxql.SetPasswordUserStatement,
 		*influxql.GrantStatement, *influxql.GrantAdminStatement, *influxql.RevokeStatement, *influxql.RevokeAdminStatement,
 		*influxql.CreateContinuousQueryStatement, *influxql.DropContinuousQueryStatement,
-		*influxql.CreateSubscriptionStatement, *influxql.DropSubscriptionStatement:
+		*influxql.CreateSubscriptionStatement, *influxql.DropSubscriptionStatement,
+		*influxql.AlterDatabaseStatement, *influxql.ReplayFieldConflictsStatement:
 		return r.warnings(stmt)
 	}
 	return nil

@@ -28,6 +28,7 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 	}
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
 	m.Register(monitor.SourceFunc(s.collectRefusals))
+	m.Register(monitor.SourceFunc(s.collectConflicts))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		for _, l := range s.currentListeners() {
 			collectListeners(c, l.Metrics())

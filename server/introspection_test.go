@@ -56,7 +56,7 @@ func TestShowStats(t *testing.T) {
 	for _, series := range a.Results[0].Series {
 		names = append(names, series.Name)
 	}
-	if got, want := strings.Join(names, " "), "runtime queryExecutor database shard tsm1_engine tsm1_cache tsm1_filestore write subscriber tsm1_wal cq httpd refusals"; got != want {
+	if got, want := strings.Join(names, " "), "runtime queryExecutor database shard tsm1_engine tsm1_cache tsm1_filestore write subscriber tsm1_wal cq httpd refusals fieldConflicts"; got != want {
 		t.Errorf("modules %s, want %s", got, want)
 	}
 	for _, c := range []struct {

@@ -32,6 +32,9 @@ func (s *Server) refusals() refusals {
 	for _, r := range s.writer.Metrics().Refused {
 		all = append(all, refusal{r.Cause.String(), r.Rows, r.Example.Reason, r.Example.Client, r.Example.Database, r.Example.Time})
 	}
+	all = append(all, refusal{
+		reason: "field_conflict_kept", points: s.writer.Metrics().Kept, last: "SHOW FIELD CONFLICTS ON a database tells them",
+	})
 	all = all.ofRequests(s.handler.Statistics())
 	all = all.ofStore(s.store.Metrics())
 	for _, l := range s.currentListeners() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/config"
+	"github.com/timberlinedb/timberline/conflict"
 	"github.com/timberlinedb/timberline/httpapi"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/audit"
@@ -44,6 +45,7 @@ type Server struct {
 	clock   clock.Clock
 
 	monitor    *monitor.Monitor
+	conflicts  *conflict.Store
 	subscriber *ingest.Subscriber // nil: subscriptions are not served
 	tasks      *task.Runner       // nil: continuous queries are not run
 
@@ -133,13 +135,20 @@ func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) 
 		s.subscriber = ingest.NewSubscriber(s.catalog, subscriberOptions(s.cfg.Subscriber, s.log))
 	}
 	s.writer = ingest.New(s.catalog, s.store, s.clock, s.subscriber)
-	s.storage = &storage{catalog: s.catalog, store: s.store, writer: s.writer}
+	if err := s.openConflicts(); err != nil {
+		return err
+	}
+	s.writer.KeepConflicts(s.conflicts)
+	s.storage = &storage{catalog: s.catalog, store: s.store, writer: s.writer, conflicts: s.conflicts}
 	queries := queryOptions(s.cfg, s.log, opt.Budget)
 	queries.Clock = s.clock
 	if s.trail != nil {
 		queries.Audit = s.recordStatement
 	}
-	queries.Extension = &introspection{server: s, monitor: s.monitor, store: s.store, cfg: s.cfg, clock: s.clock}
+	queries.Extension = &conflictStatements{
+		catalog: s.catalog, store: s.conflicts, writer: s.writer,
+		next: &introspection{server: s, monitor: s.monitor, store: s.store, cfg: s.cfg, clock: s.clock},
+	}
 	s.engine = query.New(s.catalog, s.storage, queries)
 	return nil
 }
@@ -249,6 +258,11 @@ func (s *Server) close(ctx context.Context) error {
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close storage: %w", err))
+		}
+	}
+	if s.conflicts != nil {
+		if err := s.conflicts.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close field conflicts: %w", err))
 		}
 	}
 	if s.rest != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/timberlinedb/timberline/catalog"
+	"github.com/timberlinedb/timberline/conflict"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/query"
@@ -22,6 +23,8 @@ type storage struct {
 	catalog *catalog.Catalog
 	store   *tsdb.Store
 	writer  *ingest.Writer
+
+	conflicts *conflict.Store
 }
 
 // policy finds a retention policy by name.
@@ -109,7 +112,7 @@ func (s *storage) DropDatabase(_ context.Context, name string) error {
 	if err != nil || d == nil {
 		return err
 	}
-	return ignoreMissing(s.store.DropDatabase(d.ID))
+	return errors.Join(ignoreMissing(s.store.DropDatabase(d.ID)), s.conflicts.Drop(d.ID))
 }
 
 // DropPolicy removes a retention policy with its data.

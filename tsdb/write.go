@@ -15,6 +15,17 @@ type WriteResult struct {
 	Rows, Values int    // stored
 	Dropped      int    // rows refused because of a field type
 	Reason       string // why the first of them was
+
+	// Conflicts are the refused rows, by table.
+	Conflicts []TypeConflict
+}
+
+// TypeConflict are the rows of a table that were refused because of a field
+// type.
+type TypeConflict struct {
+	Table *model.Table               // of the batch that was written, with its series
+	Rows  []int32                    // ascending
+	Types map[string]model.FieldType // of the fields, after the rest was stored
 }
 
 // Write appends the rows of b, which all lie in the time range of the shard, to
@@ -49,6 +60,15 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 	}
 	s.flusher.noteWrite(sh)
 	return res, err
+}
+
+// AppendSeriesKey appends the canonical key of a series of a database to dst.
+func (s *Store) AppendSeriesKey(dst []byte, db uint32, id model.SeriesID) ([]byte, error) {
+	d, err := s.database(db)
+	if err != nil {
+		return dst, err
+	}
+	return d.index.AppendKey(dst, id)
 }
 
 // admit waits until the caches are below their limit. A write that is larger
@@ -102,6 +122,9 @@ func (sh *shard) write(b *model.Batch) (res WriteResult, err error) {
 		if res.Dropped == 0 && typed.dropped > 0 {
 			res.Reason = typed.reason
 		}
+		if typed.dropped > 0 {
+			res.Conflicts = append(res.Conflicts, TypeConflict{Table: t, Rows: typed.bad, Types: typed.types})
+		}
 		res.Dropped += typed.dropped
 		if typed.table.Rows() == 0 {
 			continue
@@ -143,6 +166,9 @@ type typedTable struct {
 	lsn     uint64   // of the frame that defined new ones, 0 when there was none
 	dropped int      // rows
 	reason  string
+
+	bad   []int32 // the dropped ones, and the types that they contradict
+	types map[string]model.FieldType
 }
 
 // typeFields finds the field numbers of a table's columns. Fields that the shard
@@ -175,19 +201,18 @@ func (sh *shard) typeFields(t *model.Table) (typedTable, error) {
 		conflict = conflict || ok && typ != c.Type
 	}
 	if conflict || bare {
-		var bad []int32
-		bad, tt.reason = sh.conflicts(t)
-		tt.dropped = len(bad)
-		tt.table = withoutRows(t, bad)
+		tt.bad, tt.types, tt.reason = sh.conflicts(t)
+		tt.dropped = len(tt.bad)
+		tt.table = withoutRows(t, tt.bad)
 	}
 	return tt, sh.numberFields(&tt)
 }
 
 // conflicts returns the rows of t, ascending, with a value of another type than
-// its field has, and why the first of them is refused. A new field gets its type
-// from the first row that is not refused.
-func (sh *shard) conflicts(t *model.Table) (bad []int32, reason string) {
-	types := make(map[string]model.FieldType)
+// its field has, the types of the fields, and why the first of them is refused. A
+// new field gets its type from the first row that is not refused.
+func (sh *shard) conflicts(t *model.Table) (bad []int32, types map[string]model.FieldType, reason string) {
+	types = make(map[string]model.FieldType)
 	for i := range t.Columns {
 		if def, ok := sh.fields.lookup(t.Measurement, t.Columns[i].Name); ok {
 			types[string(t.Columns[i].Name)] = def.Type
@@ -215,7 +240,7 @@ func (sh *shard) conflicts(t *model.Table) (bad []int32, reason string) {
 			types[string(c.Name)] = c.Type
 		}
 	}
-	return bad, reason
+	return bad, types, reason
 }
 
 // conflictOf tells which value of a row has another type than its field; empty

@@ -10,7 +10,7 @@ import (
 var rows = [][]string{
 	{"lineproto", "influxql", "model", "internal"},
 	{"wal", "tsm", "tsm/encoding", "index", "tsdb/cursor", "remote"},
-	{"catalog", "tsdb"},
+	{"catalog", "tsdb", "conflict"},
 	{"ingest", "query", "cluster"},
 	{"httpapi", "listen", "ui", "monitor", "task", "alert", "bench", "shell"},
 	{"config", "server"},
