@@ -148,8 +148,8 @@ func (s *Session) Import(ctx context.Context, r io.Reader, opt ImportOptions) er
 // connect speaks to another server, as the same user.
 func (s *Session) connect(ctx context.Context, arguments string) error {
 	address, err := ParseAddress(arguments)
-	if err != nil || arguments == "" {
-		return errors.Join(errors.New("want connect and host:port or a URL"), err)
+	if err != nil {
+		return err
 	}
 	target := s.opt.Target
 	target.URL = address

@@ -78,6 +78,9 @@ func (r Refusal) Error() string {
 	return fmt.Sprintf("lines %d to %d: %v", r.FirstLine, r.LastLine, r.Err)
 }
 
+// Unwrap returns the reason.
+func (r Refusal) Unwrap() error { return r.Err }
+
 // FeedReport counts what a feed did.
 type FeedReport struct {
 	Points  int64 // that were sent and taken

@@ -59,6 +59,9 @@ func (t Target) Validate() error {
 // ParseAddress returns the URL of what a user calls a server: a URL, host:port, a host, or :port.
 func ParseAddress(text string) (string, error) {
 	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", fmt.Errorf("no server is given, want http://host:port or host:port")
+	}
 	if !strings.Contains(text, "://") {
 		host := text
 		if strings.HasPrefix(host, ":") {
