@@ -1,6 +1,9 @@
 package encoding
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // groupSize is the number of values that are packed with one width.
 const groupSize = 64
@@ -17,7 +20,7 @@ func appendPacked(dst []byte, values []uint64, width uint) []byte {
 	case width == 0:
 		return dst
 	case width <= 8 && len(values) == groupSize:
-		return appendPackedNarrow(dst, (*group)(values), width)
+		return appendPackedNarrow(dst, (*group)(values), 0, width)
 	}
 	var acc uint64
 	var used uint
@@ -40,28 +43,24 @@ func appendPacked(dst []byte, values []uint64, width uint) []byte {
 	return dst
 }
 
-// appendPackedNarrow packs a whole group of at most 8 bits per value: eight
-// values are exactly width bytes.
-func appendPackedNarrow(dst []byte, values *group, width uint) []byte {
+// appendPackedNarrow packs the low bits, at most 8, of a whole group of values less
+// base: eight of them are exactly width bytes.
+func appendPackedNarrow(dst []byte, values *group, base uint64, width uint) []byte {
 	n := len(dst)
 	w := int(width)
-	need := n + 8*w + 8
-	for cap(dst) < need {
-		dst = append(dst[:cap(dst)], 0)
-	}
-	dst = dst[:need]
+	dst = slices.Grow(dst, 8*w+8)
+	dst = dst[:n+8*w+8]
 	s := width & 63
+	mask := uint64(1)<<s - 1
 	for i := 0; i < groupSize; i += 8 {
 		v := values[i : i+8 : i+8]
-		x := v[7]
-		x = x<<s | v[6]
-		x = x<<s | v[5]
-		x = x<<s | v[4]
-		x = x<<s | v[3]
-		x = x<<s | v[2]
-		x = x<<s | v[1]
-		x = x<<s | v[0]
-		binary.LittleEndian.PutUint64(dst[n:], x)
+		x := (v[6]-base)&mask | (v[7]-base)&mask<<s
+		y := (v[4]-base)&mask | (v[5]-base)&mask<<s
+		z := (v[2]-base)&mask | (v[3]-base)&mask<<s
+		u := (v[0]-base)&mask | (v[1]-base)&mask<<s
+		x = x<<s<<s | y
+		z = z<<s<<s | u
+		binary.LittleEndian.PutUint64(dst[n:], x<<(4*s&63)|z)
 		n += w
 	}
 	return dst[:n]

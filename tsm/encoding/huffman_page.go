@@ -82,21 +82,23 @@ func lowLen(n int, shift uint) int {
 	return n/groupSize*packedLen(groupSize, shift) + packedLen(n%groupSize, shift)
 }
 
-// appendHuffmanPage appends a page of the residuals, which it destroys.
+// appendHuffmanPage appends a page of the residuals.
 func appendHuffmanPage(dst []byte, h *huffmanHead, residuals []uint64) []byte {
 	dst = h.append(dst)
-	centre := uint64(h.centre)
 	if h.shift > 0 {
-		dst = appendLowBits(dst, residuals, centre, h.shift)
-		for i, r := range residuals {
-			residuals[i] = uint64(int64(r-centre) >> (h.shift & 63))
-		}
-		centre = 0
+		dst = appendLowBits(dst, residuals, uint64(h.centre), h.shift)
 	}
-	return appendTokens(dst, tableOf(h.table), residuals, centre)
+	w := tokenWriter{dst: dst, table: tableOf(h.table), centre: uint64(h.centre), shift: h.shift}
+	w.write(residuals)
+	return w.close()
 }
 
 func appendLowBits(dst []byte, residuals []uint64, centre uint64, shift uint) []byte {
+	if shift <= 8 {
+		for ; len(residuals) >= groupSize; residuals = residuals[groupSize:] {
+			dst = appendPackedNarrow(dst, (*group)(residuals), centre, shift)
+		}
+	}
 	mask := uint64(1)<<(shift&63) - 1
 	var low group
 	for at := 0; at < len(residuals); at += groupSize {
@@ -109,69 +111,85 @@ func appendLowBits(dst []byte, residuals []uint64, centre uint64, shift uint) []
 	return dst
 }
 
-// appendTokens appends the words of q = v - centre for each value, four at a
-// time: their words are at most 44 bits, so with the bits of a byte not yet full
-// they fit a word.
-func appendTokens(dst []byte, t *tokenTable, values []uint64, centre uint64) []byte {
-	var acc uint64
-	var used uint
-	base := centre - maxToken
-	at := len(dst)
-	for len(values) >= 4 {
-		v := (*[4]uint64)(values)
-		values = values[4:]
-		a, b, c, d := v[0]-base, v[1]-base, v[2]-base, v[3]-base
+// tokenWriter writes the token stream of a huffman page.
+type tokenWriter struct {
+	dst    []byte
+	table  *tokenTable
+	centre uint64
+	shift  uint
+	acc    uint64 // bits that do not fill a byte of dst
+	used   uint   // their number, less than 8
+}
+
+// write writes the tokens of residuals four at a time: their words are at most 44
+// bits, so with the bits of a byte not yet full they fit a word.
+func (w *tokenWriter) write(residuals []uint64) {
+	t, acc, used := w.table, w.acc, w.used
+	shift := w.shift & 63
+	base := w.centre - maxToken<<shift
+	dst, at := w.dst[:cap(w.dst)], len(w.dst)
+	for len(residuals) >= 4 {
+		v := (*[4]uint64)(residuals)
+		// Counted from 0; those below are very large.
+		a, b, c, d := (v[0]-base)>>shift, (v[1]-base)>>shift, (v[2]-base)>>shift, (v[3]-base)>>shift
 		low, high := t.pairs[a&63<<6|b&63], t.pairs[c&63<<6|d&63]
-		if a|b|c|d > 63 || low == 0 || high == 0 {
-			dst, acc, used = appendPlainTokens(dst[:at], t, v[:], centre, acc, used)
-			at = len(dst)
+		if a|b|c|d > 63 || low == 0 || high == 0 || at+8 > len(dst) {
+			w.dst, w.acc, w.used = dst[:at], acc, used
+			w.writePlain(v[:])
+			w.dst = slices.Grow(w.dst, len(residuals)+8)
+			dst, at = w.dst[:cap(w.dst)], len(w.dst)
+			acc, used = w.acc, w.used
+			residuals = residuals[4:]
 			continue
 		}
+		residuals = residuals[4:]
 		lowBits := uint(low >> pairLenShift)
 		word := uint64(low&(1<<pairLenShift-1)) | uint64(high&(1<<pairLenShift-1))<<(lowBits&63)
 		acc |= word << (used & 63)
 		used += lowBits + uint(high>>pairLenShift)
-		if at+8 > len(dst) {
-			dst = slices.Grow(dst[:at], len(values)+8)
-			dst = dst[:cap(dst)]
-		}
 		binary.LittleEndian.PutUint64(dst[at:], acc)
 		at += int(used >> 3)
 		acc >>= used &^ 7 & 63
 		used &= 7
 	}
-	dst, acc, used = appendPlainTokens(dst[:at], t, values, centre, acc, used)
-	if used > 0 {
-		dst = append(dst, byte(acc))
-	}
-	return dst
+	w.dst, w.acc, w.used = dst[:at], acc, used
+	w.writePlain(residuals)
 }
 
-// appendPlainTokens does the same for any values, one after the other; it is the
-// plain twin of the loop above. Before and after, used is less than 8.
-func appendPlainTokens(dst []byte, t *tokenTable, values []uint64, centre, acc uint64, used uint) ([]byte, uint64, uint) {
-	put := func(v uint64, n int) {
-		acc |= v << used
-		for used += uint(n); used >= 8; used -= 8 {
-			dst = append(dst, byte(acc))
-			acc >>= 8
-		}
-	}
-	for _, v := range values {
-		q := int64(v - centre)
-		if w := t.word(q); w != 0 {
-			put(w.bits(), w.len())
+// writePlain does the same one after the other, with escapes; it is the plain twin
+// of the loop above.
+func (w *tokenWriter) writePlain(residuals []uint64) {
+	for _, r := range residuals {
+		q := int64(r-w.centre) >> (w.shift & 63)
+		if word := w.table.word(q); word != 0 {
+			w.put(word.bits(), word.len())
 			continue
 		}
-		w := t.words[escapeToken]
-		put(w.bits(), w.len())
+		word := w.table.words[escapeToken]
+		w.put(word.bits(), word.len())
 		z := zigzag(q)
 		size := escapedBits(z)
-		put(uint64(size-1), escapeSizeBits)
-		put(z&(1<<32-1)&(1<<size-1), min(size, 32))
-		put(z>>32, max(size, 32)-32)
+		w.put(uint64(size-1), escapeSizeBits)
+		w.put(z&(1<<32-1)&(1<<size-1), min(size, 32))
+		w.put(z>>32, max(size, 32)-32)
 	}
-	return dst, acc, used
+}
+
+// put writes the low n bits of v, the others of which are zero; n is at most 56.
+func (w *tokenWriter) put(v uint64, n int) {
+	w.acc |= v << w.used
+	for w.used += uint(n); w.used >= 8; w.used -= 8 {
+		w.dst = append(w.dst, byte(w.acc))
+		w.acc >>= 8
+	}
+}
+
+// close fills the last byte and returns all.
+func (w *tokenWriter) close() []byte {
+	if w.used > 0 {
+		w.dst = append(w.dst, byte(w.acc))
+	}
+	return w.dst
 }
 
 // word returns the word of a token, or none when it has to be escaped.

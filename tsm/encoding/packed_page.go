@@ -86,10 +86,22 @@ func appendPackedPage(dst []byte, residuals []uint64, order int, prev, delta uin
 	return dst
 }
 
+// The loops below take values in fours, whose least and greatest do not depend on
+// those before.
+
 func residuals0[T word](dst *group, values []T) (lo, hi int64) {
 	lo, hi = int64(values[0]), int64(values[0])
-	for i, x := range values {
-		v := int64(x)
+	i := 0
+	for ; i+4 <= min(len(values), groupSize); i += 4 {
+		v := (*[4]T)(values[i:])
+		d := (*[4]uint64)(dst[i:])
+		a, b, c, e := int64(v[0]), int64(v[1]), int64(v[2]), int64(v[3])
+		d[0], d[1], d[2], d[3] = uint64(a), uint64(b), uint64(c), uint64(e)
+		lo = min(lo, min(min(a, b), min(c, e)))
+		hi = max(hi, max(max(a, b), max(c, e)))
+	}
+	for ; i < len(values); i++ {
+		v := int64(values[i])
 		dst[i&(groupSize-1)] = uint64(v)
 		lo, hi = min(lo, v), max(hi, v)
 	}
@@ -99,9 +111,19 @@ func residuals0[T word](dst *group, values []T) (lo, hi int64) {
 func residuals1[T word](dst *group, values []T, prev uint64) (last uint64, lo, hi int64) {
 	lo = int64(uint64(values[0]) - prev)
 	hi = lo
-	for i, x := range values {
-		d := int64(uint64(x) - prev)
-		prev = uint64(x)
+	i := 0
+	for ; i+4 <= min(len(values), groupSize); i += 4 {
+		v := (*[4]T)(values[i:])
+		d := (*[4]uint64)(dst[i:])
+		a, b, c, e := int64(uint64(v[0])-prev), int64(v[1]-v[0]), int64(v[2]-v[1]), int64(v[3]-v[2])
+		prev = uint64(v[3])
+		d[0], d[1], d[2], d[3] = uint64(a), uint64(b), uint64(c), uint64(e)
+		lo = min(lo, min(min(a, b), min(c, e)))
+		hi = max(hi, max(max(a, b), max(c, e)))
+	}
+	for ; i < len(values); i++ {
+		d := int64(uint64(values[i]) - prev)
+		prev = uint64(values[i])
 		dst[i&(groupSize-1)] = uint64(d)
 		lo, hi = min(lo, d), max(hi, d)
 	}
@@ -111,10 +133,21 @@ func residuals1[T word](dst *group, values []T, prev uint64) (last uint64, lo, h
 func residuals2[T word](dst *group, values []T, prev, delta uint64) (last, lastDelta uint64, lo, hi int64) {
 	lo = int64(uint64(values[0]) - prev - delta)
 	hi = lo
-	for i, x := range values {
-		d := uint64(x) - prev
+	i := 0
+	for ; i+4 <= min(len(values), groupSize); i += 4 {
+		v := (*[4]T)(values[i:])
+		d := (*[4]uint64)(dst[i:])
+		p, q, r, s := uint64(v[0])-prev, uint64(v[1]-v[0]), uint64(v[2]-v[1]), uint64(v[3]-v[2])
+		a, b, c, e := int64(p-delta), int64(q-p), int64(r-q), int64(s-r)
+		prev, delta = uint64(v[3]), s
+		d[0], d[1], d[2], d[3] = uint64(a), uint64(b), uint64(c), uint64(e)
+		lo = min(lo, min(min(a, b), min(c, e)))
+		hi = max(hi, max(max(a, b), max(c, e)))
+	}
+	for ; i < len(values); i++ {
+		d := uint64(values[i]) - prev
 		r := int64(d - delta)
-		prev, delta = uint64(x), d
+		prev, delta = uint64(values[i]), d
 		dst[i&(groupSize-1)] = uint64(r)
 		lo, hi = min(lo, r), max(hi, r)
 	}

@@ -20,15 +20,23 @@ const runSamples = 64
 
 // runsMayPay reports whether in a sample every other value is the one before.
 func runsMayPay[T word](values []T) bool {
-	n := len(values)
-	if n < 8 {
+	pairs := len(values) - 1
+	if pairs < 7 {
 		return false
 	}
-	samples := min(n-1, runSamples)
-	same := 0
-	for k := range samples {
-		if at := 1 + k*(n-1)/samples; values[at] == values[at-1] {
-			same++
+	samples, same := runSamples, 0
+	if pairs < runSamples {
+		samples = pairs
+		for k := range pairs {
+			if values[k+1] == values[k] {
+				same++
+			}
+		}
+	} else {
+		for k := range runSamples { // a power of two, by which it is cheap to divide
+			if at := k * pairs / runSamples; values[at+1] == values[at] {
+				same++
+			}
 		}
 	}
 	return 2*same >= samples
