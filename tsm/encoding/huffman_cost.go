@@ -56,7 +56,7 @@ func (h *histogram) plan(head *huffmanHead, residuals []uint64, ranges []groupRa
 	h.base, h.shift, h.limit = uint64(page.lo), 0, histogramBins
 	if width <= 2*maxToken {
 		h.limit = int(width) + 1
-		h.count(residuals)
+		h.countNarrow(residuals)
 		return h.consider(head, -1, len(residuals))
 	}
 	center, common := h.sample(residuals)
@@ -171,6 +171,30 @@ func (h *histogram) count(residuals []uint64) {
 		h.lanes[3][d&(histogramBins-1)]++
 	}
 	h.countPlain(residuals)
+	h.addLanes()
+}
+
+// countNarrow fills the bins with residuals none of which is beyond, without a
+// shift.
+func (h *histogram) countNarrow(residuals []uint64) {
+	for i := range h.lanes {
+		clear(h.lanes[i][:h.limit])
+	}
+	h.far = h.far[:0]
+	base := uint8(h.base)
+	for len(residuals) >= histogramLanes {
+		r := (*[histogramLanes]uint64)(residuals)
+		residuals = residuals[histogramLanes:]
+		h.lanes[0][uint8(r[0])-base]++
+		h.lanes[1][uint8(r[1])-base]++
+		h.lanes[2][uint8(r[2])-base]++
+		h.lanes[3][uint8(r[3])-base]++
+	}
+	h.countPlain(residuals)
+	h.addLanes()
+}
+
+func (h *histogram) addLanes() {
 	h.first, h.last = histogramBins, -1
 	for i := range h.limit {
 		n := h.lanes[0][i] + h.lanes[1][i] + h.lanes[2][i] + h.lanes[3][i]

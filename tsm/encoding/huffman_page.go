@@ -131,8 +131,11 @@ func (w *tokenWriter) write(residuals []uint64) {
 	for len(residuals) >= 4 {
 		v := (*[4]uint64)(residuals)
 		// Counted from 0; those below are very large.
-		a, b, c, d := (v[0]-base)>>shift, (v[1]-base)>>shift, (v[2]-base)>>shift, (v[3]-base)>>shift
-		low, high := t.pairs[a&63<<6|b&63], t.pairs[c&63<<6|d&63]
+		a, b, c, d := v[0]-base, v[1]-base, v[2]-base, v[3]-base
+		if shift > 0 {
+			a, b, c, d = a>>shift, b>>shift, c>>shift, d>>shift
+		}
+		low, high := t.pairs[(a<<6|b)&4095], t.pairs[(c<<6|d)&4095]
 		if a|b|c|d > 63 || low == 0 || high == 0 || at+8 > len(dst) {
 			w.dst, w.acc, w.used = dst[:at], acc, used
 			w.writePlain(v[:])

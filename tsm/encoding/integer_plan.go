@@ -102,7 +102,7 @@ func planOrder[T word](p *planner, values []T, order int, c Choice) pagePlan {
 
 const (
 	sampledRuns = 8
-	sampledRun  = 24
+	sampledRun  = 12
 )
 
 // chooseOrders returns the order of differences that makes the residuals of some
