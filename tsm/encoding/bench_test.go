@@ -30,6 +30,19 @@ func noisyCounter(r *rand.Rand, n int) []int64 {
 	return out
 }
 
+// standsStill jumps once in forty values or so.
+func standsStill(r *rand.Rand, n int) []int64 {
+	out := make([]int64, n)
+	level := int64(1 << 30)
+	for i := range out {
+		if r.IntN(40) == 0 {
+			level += r.Int64N(100_000)
+		}
+		out[i] = level
+	}
+	return out
+}
+
 func report(b *testing.B, values, size int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(values), "ns/value")
 	b.ReportMetric(float64(size)/float64(values), "B/value")
@@ -41,12 +54,14 @@ func BenchmarkIntegers(b *testing.B) {
 	shapes := integerShapes(r, benchRows)
 	shapes["tsbs cpu"] = cpuWalk(r, benchRows)
 	shapes["noisy counter"] = noisyCounter(r, benchRows)
+	shapes["stands still"] = standsStill(r, benchRows)
 	type run struct {
 		name   string
 		choice Choice
 	}
 	for _, run := range []run{{"tsbs cpu", Choice{}}, {"tsbs cpu", Choice{Codec: Packed}}, {"noisy counter", Choice{}},
-		{"noisy counter", Choice{Codec: Packed}}, {"quadratic", Choice{}}, {"random", Choice{}}} {
+		{"noisy counter", Choice{Codec: Packed}}, {"quadratic", Choice{}}, {"random", Choice{}}, {"stands still", Choice{Codec: Runs}},
+		{"stands still", Choice{Codec: ValueDictionary}}, {"tsbs cpu", Choice{Codec: ValueDictionary}}} {
 		values := shapes[run.name]
 		choice := run.choice
 		page := choice.AppendIntegers(nil, values)

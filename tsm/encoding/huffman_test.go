@@ -296,15 +296,8 @@ func plainDictionary(src []byte, n int) ([]int64, error) {
 func TestRuns(t *testing.T) {
 	r := newRandom(t)
 	for _, n := range []int{150, 1000, 4096} {
-		values := make([]int64, n)
-		level := int64(1 << 30)
-		for i := range values {
-			if r.IntN(40) == 0 {
-				level += r.Int64N(100_000)
-			}
-			values[i] = level
-		}
-		if level == 1<<30 {
+		values := standsStill(r, n)
+		if values[n-1] == values[0] {
 			continue
 		}
 		page := AppendIntegers(nil, values)
@@ -316,4 +309,71 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%d values that mostly stand still take %d bytes as %v", n, len(page), Codec(page[0]))
 		}
 	}
+}
+
+// The decoder by one value at a time is the plain twin of that by runs, on pages
+// that are whole, cut off and damaged.
+func TestRunsAgreeWithPlain(t *testing.T) {
+	r := newRandom(t)
+	for range 300 {
+		n := 1 + r.IntN(400)
+		values := make([]int64, n)
+		for i := range values {
+			if values[i] = int64(r.Uint64() >> r.IntN(64)); i > 0 && r.IntN(1+i%7) > 0 {
+				values[i] = values[i-1]
+			}
+		}
+		page := append(Choice{Codec: Runs}.AppendIntegers(nil, values), 1, 2, 3)
+		if Codec(page[0]) != Runs {
+			t.Fatalf("%v, want runs", Codec(page[0]))
+		}
+		plain, rest, ok := plainRuns(page[1:], n)
+		if !ok || !slices.Equal(plain, values) || len(rest) != 3 {
+			t.Fatalf("%d values: plain reads %v, %d bytes left", n, plain, len(rest))
+		}
+		got, rest, err := decodeRuns[int64](nil, page[1:], n)
+		if err != nil || !slices.Equal(got, values) || len(rest) != 3 {
+			t.Fatalf("%d values: %v, %d bytes left", n, err, len(rest))
+		}
+		if r.IntN(2) == 0 {
+			page = page[:1+r.IntN(len(page)-1)]
+		}
+		if len(page) > 1 {
+			page[1+r.IntN(len(page)-1)] ^= byte(1 + r.IntN(255))
+		}
+		rows := n + r.IntN(3) - 1
+		plain, want, ok := plainRuns(page[1:], rows)
+		got, rest, err = decodeRuns[int64](nil, page[1:], rows)
+		if ok != (err == nil) || ok && (!slices.Equal(got, plain) || len(rest) != len(want)) {
+			t.Fatalf("damaged page %x of %d rows: %v and %v, plain %v and %v", page, rows, got, err, plain, ok)
+		}
+	}
+}
+
+// plainRuns decodes the body of a runs page row by row.
+func plainRuns(src []byte, n int) (out []int64, rest []byte, ok bool) {
+	count, rest, ok := cutUvarint(src)
+	if !ok || count == 0 || count > uint64(n) || len(rest) == 0 || Codec(rest[0]) == Runs {
+		return nil, nil, false
+	}
+	lengths, rest, err := CutIntegers(nil, rest, int(count))
+	if err != nil || len(rest) == 0 || Codec(rest[0]) == Runs {
+		return nil, nil, false
+	}
+	values, rest, err := CutIntegers(nil, rest, int(count))
+	if err != nil {
+		return nil, nil, false
+	}
+	for len(out) < n {
+		if len(lengths) == 0 {
+			return nil, nil, false
+		}
+		out = append(out, values[0])
+		if lengths[0]--; lengths[0] == -1 {
+			lengths, values = lengths[1:], values[1:]
+		} else if lengths[0] < -1 {
+			return nil, nil, false
+		}
+	}
+	return out, rest, len(lengths) == 0
 }
