@@ -187,3 +187,18 @@ func TestQuotient(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryByteInANumber puts every byte at every place of a timestamp and of an
+// integer in a line that looks like the one before, which the parser reads by
+// words of eight bytes.
+func TestEveryByteInANumber(t *testing.T) {
+	const first, second = "m,t=v f=12345678i 1700000000123456789\n", "m,t=v f=87654321i 1700000001987654321\nm f=1\n"
+	var p Parser
+	for at := strings.IndexByte(second, '='); at < len(second)-len("m f=1\n"); at++ {
+		for c := range 256 {
+			body := []byte(first + first + second)
+			body[2*len(first)+at] = byte(c)
+			agree(t, &p, body, Options{Now: now})
+		}
+	}
+}

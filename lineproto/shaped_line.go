@@ -110,7 +110,9 @@ func (p *Parser) shapedTime(i int) (timestamp int64, end int, ok bool) {
 	for i := range words {
 		words[i] ^= 0x3030303030303030
 	}
-	if (words[0]+0x7676767676767676|words[0]|words[1]+0x7676767676767676|words[1]|words[2]+0x7676767676767676|words[2])&0x8080808080808080 != 0 {
+	const above9 = 0x7676767676767676 // see eightDigits; + binds no closer than |
+	other := (words[0] + above9) | words[0] | (words[1] + above9) | words[1] | (words[2] + above9) | words[2]
+	if other&0x8080808080808080 != 0 {
 		return p.fastTime(i) // not only digits
 	}
 	v := joinDigits(words[0])*1e11 + joinDigits(words[1])*1e3 + joinDigits(words[2]>>40<<40)
