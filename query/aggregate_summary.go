@@ -26,7 +26,11 @@ func (r *cellRunner) enter(t int64) (fresh bool) {
 	if r.open && r.inWindow(t) {
 		return false
 	}
-	r.start, r.end = r.windows.of(t)
+	if r.shards == nil {
+		r.start, r.end = r.windows.near(t, r.start, r.end)
+	} else {
+		r.start, r.end = r.windows.of(t)
+	}
 	r.window = r.start
 	if r.shards != nil {
 		shard, from, end := r.shards.around(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
@@ -189,6 +190,32 @@ func BenchmarkColumnAggregate(b *testing.B) {
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(batch.Times)), "ns/value")
 			})
+		}
+	}
+}
+
+// TestNearWindows compares the windows that are found beside a known one with those that are computed.
+func TestNearWindows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20_000 {
+		w := windows{interval: 1 + rng.Int64N(1<<(1+rng.IntN(60))), start: influxql.MinTime, end: influxql.MaxTime}
+		w.offset = rng.Int64N(w.interval)
+		if rng.IntN(4) == 0 {
+			w.location = berlin
+		}
+		at := []int64{influxql.MinTime, influxql.MaxTime, rng.Int64N(1 << 60)}[rng.IntN(3)]
+		start, end := w.of(at)
+		for range 4 {
+			next := saturatingSum(at, rng.Int64N(2*w.interval)-w.interval)
+			wantStart, wantEnd := w.of(next)
+			if start, end = w.near(next, start, end); start != wantStart || end != wantEnd {
+				t.Fatalf("%+v: %d lies in [%d, %d), found [%d, %d)", w, next, wantStart, wantEnd, start, end)
+			}
+			at = next
 		}
 	}
 }

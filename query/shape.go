@@ -7,8 +7,9 @@ import (
 
 // intervalIterator gives points the time of their window. Without a lower bound of time that is the epoch.
 type intervalIterator struct {
-	in  iterator
-	opt *scanOptions
+	in         iterator
+	opt        *scanOptions
+	start, end int64 // of the window of the last point
 }
 
 func (i *intervalIterator) close() { i.in.close() }
@@ -18,7 +19,8 @@ func (i *intervalIterator) next() (*point, error) {
 	if err != nil || p == nil {
 		return nil, err
 	}
-	p.time, _ = i.opt.of(p.time)
+	i.start, i.end = i.opt.near(p.time, i.start, i.end)
+	p.time = i.start
 	if p.time == influxql.MinTime {
 		p.time = 0
 	}

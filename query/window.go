@@ -56,6 +56,22 @@ func (w *windows) of(t int64) (start, end int64) {
 	return start, end
 }
 
+// near is of for a time that mostly lies in a known window or in one beside it.
+func (w *windows) near(t, start, end int64) (int64, int64) {
+	if w.interval == 0 || w.months > 0 || w.location != nil || end-start != w.interval {
+		return w.of(t)
+	}
+	switch {
+	case start <= t && t < end:
+		return start, end
+	case t >= end && end <= influxql.MaxTime-w.interval && t-w.interval < end:
+		return end, end + w.interval
+	case t < start && start >= influxql.MinTime+w.interval && t >= start-w.interval && start-w.interval > influxql.MinTime:
+		return start - w.interval, start
+	}
+	return w.of(t)
+}
+
 // count returns about how many windows there are, at most most; 1 when the range has no beginning or no end.
 func (w *windows) count(most int) int {
 	if w.interval == 0 || w.start == influxql.MinTime || w.end >= influxql.MaxTime {
