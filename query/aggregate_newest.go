@@ -22,7 +22,7 @@ const mostNewest = 1000
 
 // newestWanted returns how many windows of a call are enough for a statement, 0 when it takes all.
 func newestWanted(call *influxql.Call, opt *scanOptions) int {
-	n := opt.limit + opt.rowOffset
+	n := addCounts(opt.limit, opt.rowOffset)
 	if opt.limit <= 0 || opt.ascending || opt.interval == 0 || n > mostNewest || aggregateKinds[call.Name] == aggregateNone {
 		return 0
 	}

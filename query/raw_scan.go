@@ -76,7 +76,7 @@ func (r *rawScan) openNext() error {
 		g := &s.groups[r.group]
 		group := walkGroup{left: -1, series: r.ahead[:g.last-g.first]}
 		if n := s.opt.limit; n > 0 {
-			group.left = n + s.opt.rowOffset
+			group.left = addCounts(n, s.opt.rowOffset)
 		}
 		r.ahead = r.ahead[g.last-g.first:]
 		w.groups = append(w.groups, group)

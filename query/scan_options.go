@@ -113,8 +113,8 @@ func (o *scanOptions) forSubquery(stmt *influxql.SelectStatement, now time.Time)
 	if sub.fill == influxql.NullFill && !stmt.IsRawQuery {
 		sub.fill = influxql.NoFill // the statement around skips null anyway
 	}
-	sub.slimit += o.slimit
-	sub.soffset += o.soffset
+	sub.slimit = addCounts(sub.slimit, o.slimit)
+	sub.soffset = addCounts(sub.soffset, o.soffset)
 	sub.ascending = o.ascending
 	sub.ordered = o.ordered
 	if sub.interval == 0 {

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"math"
+
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +19,12 @@ func page[T any](list []T, limit, offset int) []T {
 	}
 	return list
 }
+
+// mostCount stands for counts of rows that no answer has; a few of them can be added up.
+const mostCount = math.MaxInt >> 3
+
+// addCounts adds what statements say after LIMIT, OFFSET and their like, which may be all that an integer holds.
+func addCounts(a, b int) int { return min(a, mostCount) + min(b, mostCount) }
 
 // metaCondition splits the condition of a SHOW statement into its time range and the rest.
 func (r *statementRun) metaCondition(expr influxql.Expr) (influxql.Expr, model.TimeRange, error) {

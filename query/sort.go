@@ -164,7 +164,7 @@ func (s *sortedRows) add(one *seriesRows, r *row) error {
 	}
 	s.held += size
 	one.rows = append(one.rows, row{time: r.time, name: r.name, tags: r.tags, values: slices.Clone(r.values)})
-	most := s.opt.limit + s.opt.rowOffset
+	most := addCounts(s.opt.limit, s.opt.rowOffset)
 	if s.opt.limit <= 0 || len(one.rows) < 2*most+sortRun {
 		return nil
 	}

@@ -259,7 +259,7 @@ func (s *source) limitGroups() {
 	lo := min(s.opt.soffset, len(groups))
 	hi := len(groups)
 	if s.opt.slimit > 0 {
-		hi = min(lo+s.opt.slimit, hi)
+		hi = min(addCounts(lo, s.opt.slimit), hi)
 	}
 	groups = groups[lo:hi]
 	slices.SortFunc(groups, func(a, b seriesGroup) int { return cmp.Compare(a.first, b.first) }) // as they were
