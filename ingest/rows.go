@@ -202,13 +202,25 @@ func (r *refusals) malformed(b *model.Batch) {
 		if told > maxReasonBytes {
 			break
 		}
-		r.lines = append(r.lines, fmt.Sprintf("unable to parse '%s': %s", j.Text, j.Reason))
-		told += len(j.Text) + len(j.Reason)
+		line := fmt.Sprintf("unable to parse '%s': %s", quoteLine(j.Text), j.Reason)
+		r.lines = append(r.lines, line)
+		told += len(line)
 	}
 	if rest := refused - len(r.lines); rest > 0 {
 		r.lines = append(r.lines, fmt.Sprintf("unable to parse %d more lines", rest))
 	}
 	r.examples[Malformed] = r.lines[0]
+}
+
+// maxQuotedBytes bounds what is told of one malformed line, which may be as long as a body.
+const maxQuotedBytes = 64 << 10
+
+// quoteLine returns a line, or its beginning with three dots.
+func quoteLine(text []byte) string {
+	if len(text) <= maxQuotedBytes {
+		return string(text)
+	}
+	return string(text[:maxQuotedBytes]) + "..."
 }
 
 func (r *refusals) add(c Cause, reason string, rows int) {
