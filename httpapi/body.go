@@ -109,19 +109,42 @@ func (b *body) grow(n int) error {
 			b.data = *p
 		}
 	}
-	need := len(b.data) + n
-	if need > cap(b.data) {
-		size := max(minBodyBytes, need, 2*cap(b.data))
+	need, size := len(b.data)+n, cap(b.data)
+	if need > size {
+		size = max(minBodyBytes, need, 2*size)
+	}
+	if b.reader.memory != nil && int64(size) > b.reserved {
+		// Before the memory is taken: bodies that come at the same time would all have theirs until each was told. While
+		// the bytes are copied there are two buffers.
+		if err := b.reader.memory.Reserve(int64(size)); err != nil {
+			return err
+		}
+		defer b.reader.memory.Release(b.reserved)
+		b.reserved = int64(size)
+	}
+	if size > cap(b.data) {
 		data := make([]byte, len(b.data), size)
 		copy(data, b.data)
 		b.data = data
 	}
-	if more := int64(cap(b.data)) - b.reserved; more > 0 && b.reader.memory != nil {
-		if err := b.reader.memory.Reserve(more); err != nil {
-			return err
-		}
-		b.reserved += more
+	return nil
+}
+
+// rowBytes is what a point takes on its way into the log and the cache besides its text, at most: its columns, its part of
+// the log's frame, its series.
+const rowBytes = 96
+
+// forRows takes the memory that storing a large body's points needs. Small bodies go without: what they need is gone in a
+// moment.
+func (b *body) forRows() error {
+	if len(b.data) <= ratioFloor || b.reader.memory == nil {
+		return nil
 	}
+	more := int64(bytes.Count(b.data, []byte{'\n'})) * rowBytes
+	if err := b.reader.memory.Reserve(more); err != nil {
+		return err
+	}
+	b.reserved += more
 	return nil
 }
 

@@ -29,8 +29,7 @@ func setErrorHeaders(h http.Header, f failure) {
 	if f.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="InfluxDB"`)
 	} else {
-		text := f.text[:min(len(f.text), maxErrorHeader)]
-		h.Set("X-Influxdb-Error", strings.NewReplacer("\n", " ", "\r", " ").Replace(text))
+		h.Set("X-Influxdb-Error", headerText(f.text[:min(len(f.text), maxErrorHeader)]))
 	}
 	switch {
 	case f.retryAfter > 0:
@@ -41,6 +40,16 @@ func setErrorHeaders(h http.Header, f failure) {
 	if f.close {
 		h.Set("Connection", "close")
 	}
+}
+
+// headerText puts spaces in the place of control characters: clients give up a whole answer for one in a header.
+func headerText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // writeFailure answers a v1 request: one object with the key error.

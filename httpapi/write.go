@@ -165,11 +165,14 @@ func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, refuse func(h
 	}
 	defer h.throttle.leave()
 	b, err := h.bodies.read(w, r)
+	if err == nil {
+		err = b.forRows()
+	}
+	defer b.release()
 	if err != nil {
 		refuse(w, bodyFailure(err))
 		return
 	}
-	defer b.release()
 	h.counters.writeBytes.Add(int64(len(b.data)))
 
 	ctx := r.Context()
