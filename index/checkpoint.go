@@ -223,7 +223,9 @@ func (x *Index) remakeBase() error {
 	r := newRebuild(x, nil, false)
 	r.until = old.h.covered
 	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: 1, onBlock: r.add}
-	if err := scan.run(context.Background(), segments, logPosition{}); err != nil && !errors.Is(err, errScanned) {
+	err = scan.run(context.Background(), segments, logPosition{})
+	r.tagged.close()
+	if err != nil && !errors.Is(err, errScanned) {
 		return errors.Join(err, releaseBase(r.base))
 	}
 	r.end = old.h.log
@@ -248,6 +250,7 @@ type rebuild struct {
 	until  uint32      // last id to take; 0 means all
 	flags  uint32
 	tags   model.Tags
+	tagged *tagIndexer     // adds the tags of the delta's series
 	dead   *roaring.Bitmap // ids whose key has come again with a higher one
 }
 
@@ -255,7 +258,7 @@ type rebuild struct {
 var errScanned = errors.New("all wanted blocks are read")
 
 func newRebuild(x *Index, b *base, presenceLost bool) *rebuild {
-	r := &rebuild{x: x, base: b, d: newDelta(1, x.seed), dead: roaring.New()}
+	r := &rebuild{x: x, base: b, d: newDelta(1, x.seed), tagged: newTagIndexer(), dead: roaring.New()}
 	if b != nil {
 		r.d, r.end = newDelta(b.h.covered+1, x.seed), b.h.log
 	}
@@ -279,8 +282,8 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 	var fail error
 	err := walkBlock(keys.plain, keys.count, func(i int, key []byte) bool {
 		id := loc.first + uint32(i)
-		measurement, tags, err := parseNewKey(key, r.tags)
-		r.tags = tags
+		var err error
+		_, r.tags, err = parseNewKey(key, r.tags)
 		if err != nil {
 			// The checksum is right, so the key was written like this. The id
 			// stays without tags.
@@ -288,8 +291,9 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 				Offset: int64(loc.at.offset), First: model.SeriesID(id), Last: model.SeriesID(id), Reason: err.Error()})
 			return true
 		}
-		fail = r.supersede(key)
-		r.d.add(id, key, measurement, tags)
+		h := hashKey(r.x.seed, key)
+		fail = r.supersede(h, key)
+		r.tagged.add(r.d, id, r.d.addKey(id, h, key))
 		return fail == nil
 	})
 	return errors.Join(fail, err)
@@ -307,8 +311,7 @@ func (r *rebuild) limit() int {
 
 // supersede makes the series dead that has the key so far: it was freed before
 // the key was created again, and no checkpoint has seen it.
-func (r *rebuild) supersede(key []byte) error {
-	h := hashKey(r.x.seed, key)
+func (r *rebuild) supersede(h uint64, key []byte) error {
 	id, ok, err := r.d.find(h, key, r.dead)
 	if !ok && err == nil && r.base != nil {
 		id, ok, err = r.base.find(h, key, r.dead)
@@ -346,6 +349,7 @@ func (r *rebuild) checkpoint() error {
 
 // flush writes a checkpoint of the ids up to covered and starts a new delta.
 func (r *rebuild) flush(covered uint32) error {
+	r.tagged.wait()
 	b, err := r.x.publish(checkpointInput{
 		header: checkpointHeader{flags: r.flags, covered: covered, log: r.end},
 		base:   r.base, delta: r.d, blocks: r.blocks, presence: r.x.presence.copy(), generations: r.x.generations,

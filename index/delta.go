@@ -21,12 +21,17 @@ type delta struct {
 	first uint32 // the smallest id that it can hold
 	seed  uint64
 
-	mu           sync.RWMutex // guards the fields below; never held across file I/O
-	next         uint32       // the id after the last one
-	names        arena
-	keys         []nameRef // ascending by id
-	runs         []idRun   // which ids they have
-	table        idTable   // of the keys, by their place
+	mu   sync.RWMutex // guards the fields below; never held across file I/O
+	next uint32       // the id after the last one
+
+	// Of the keys.
+	names arena
+	keys  []nameRef // ascending by id
+	runs  []idRun   // which ids they have
+	table idTable   // of the keys, by their place
+
+	// Of their tags.
+	values       arena
 	lists        listSlab
 	measurements map[string]*deltaMeasurement
 	valueCount   int
@@ -42,7 +47,7 @@ type deltaKey struct {
 	d       *delta
 	all     *roaring.Bitmap
 	entries []deltaValue
-	slots   []uint32 // hash table of entries: number+1
+	table   idTable // of the entries, by their number
 	bitmaps []*roaring.Bitmap
 }
 
@@ -168,13 +173,33 @@ func (d *delta) add(id uint32, key, measurement []byte, tags model.Tags) {
 }
 
 func (d *delta) addLocked(id uint32, key, measurement []byte, tags model.Tags) {
+	d.addKeyLocked(id, hashKey(d.seed, key), key)
+	d.addTagsLocked(id, measurement, tags)
+}
+
+// addKey is addKeyLocked for who does not hold the lock.
+func (d *delta) addKey(id uint32, h uint64, key []byte) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.addKeyLocked(id, h, key)
+}
+
+// addKeyLocked adds the key, whose hash is h, and returns it as it is kept.
+func (d *delta) addKeyLocked(id uint32, h uint64, key []byte) []byte {
 	place := uint32(len(d.keys))
 	if place == 0 || id != d.next {
 		d.runs = append(d.runs, idRun{id, place})
 	}
-	d.keys = append(d.keys, d.names.add(key))
-	d.table.add(hashTag(hashKey(d.seed, key)), place)
+	ref := d.names.add(key)
+	d.keys = append(d.keys, ref)
+	d.table.add(hashTag(h), place)
 	d.next = id + 1
+	return d.names.at(ref)
+}
+
+// addTagsLocked adds the id to the measurement and the tag values. It touches
+// nothing that addKeyLocked does.
+func (d *delta) addTagsLocked(id uint32, measurement []byte, tags model.Tags) {
 	m := d.measurements[string(measurement)]
 	if m == nil {
 		m = &deltaMeasurement{d: d, series: roaring.New(), keys: make(map[string]*deltaKey)}
@@ -207,48 +232,19 @@ func (m *deltaMeasurement) addTag(id uint32, key, value []byte) {
 		m.keys[string(key)] = k
 	}
 	k.all.Add(id)
-	h := hashKey(m.d.seed, value)
-	if i, ok := k.number(h, value); ok {
+	tag := hashTag(hashKey(m.d.seed, value))
+	if i, ok := k.number(tag, value); ok {
 		k.addID(&k.entries[i], id)
 		return
 	}
-	k.entries = append(k.entries, deltaValue{name: m.d.names.add(value), n: 1, at: id})
+	k.table.add(tag, uint32(len(k.entries)))
+	k.entries = append(k.entries, deltaValue{name: m.d.values.add(value), n: 1, at: id})
 	m.d.valueCount++
-	if len(k.entries)*4 >= len(k.slots)*3 {
-		k.growSlots()
-	} else {
-		k.placeSlot(h, uint32(len(k.entries)))
-	}
 }
 
-func (k *deltaKey) number(h uint64, value []byte) (int, bool) {
-	if len(k.slots) == 0 {
-		return 0, false
-	}
-	mask := uint64(len(k.slots) - 1)
-	for i := h & mask; k.slots[i] != 0; i = (i + 1) & mask {
-		n := int(k.slots[i]) - 1
-		if bytes.Equal(k.d.names.at(k.entries[n].name), value) {
-			return n, true
-		}
-	}
-	return 0, false
-}
-
-func (k *deltaKey) placeSlot(h uint64, slot uint32) {
-	mask := uint64(len(k.slots) - 1)
-	i := h & mask
-	for k.slots[i] != 0 {
-		i = (i + 1) & mask
-	}
-	k.slots[i] = slot
-}
-
-func (k *deltaKey) growSlots() {
-	k.slots = make([]uint32, max(4, 2*len(k.slots)))
-	for i := range k.entries {
-		k.placeSlot(hashKey(k.d.seed, k.d.names.at(k.entries[i].name)), uint32(i+1))
-	}
+// number returns the number of a value; tag is the hashTag of its hash.
+func (k *deltaKey) number(tag uint32, value []byte) (uint32, bool) {
+	return k.table.find(tag, func(n uint32) bool { return bytes.Equal(k.d.values.at(k.entries[n].name), value) })
 }
 
 // addID adds an id that is greater than those of e.
@@ -412,8 +408,8 @@ func (k *deltaKey) find(value string) (posting, bool, error) {
 	k.d.mu.RLock()
 	defer k.d.mu.RUnlock()
 	v := []byte(value)
-	if i, ok := k.number(hashKey(k.d.seed, v), v); ok {
-		return k.postingLocked(i), true, nil
+	if i, ok := k.number(hashTag(hashKey(k.d.seed, v)), v); ok {
+		return k.postingLocked(int(i)), true, nil
 	}
 	return posting{}, false, nil
 }
@@ -426,7 +422,7 @@ func (k *deltaKey) snapshot() (names []nameRef, chunks [][]byte) {
 	for i := range k.entries {
 		names[i] = k.entries[i].name
 	}
-	return names, k.d.names.chunks
+	return names, k.d.values.chunks
 }
 
 func (k *deltaKey) scan(prefix string, match func(value []byte) bool, take func(posting) error) error {
@@ -481,8 +477,8 @@ func (c *deltaCursor) posting() (posting, error) {
 func (d *delta) size() int64 {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.names.bytes + int64(len(d.keys)*8+len(d.table.slots)*8+cap(d.lists.ids)*4) +
-		int64(d.valueCount)*(16+6) + int64(len(d.measurements))*256
+	return d.names.bytes + d.values.bytes + int64(len(d.keys)*8+len(d.table.slots)*8+cap(d.lists.ids)*4) +
+		int64(d.valueCount)*(16+12) + int64(len(d.measurements))*256
 }
 
 // count returns the number of series that have a key.

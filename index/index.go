@@ -227,6 +227,7 @@ func (x *Index) recover(ctx context.Context, old *base) error {
 	r := newRebuild(x, old, x.found.presenceLost)
 	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: r.d.first, onBlock: r.add}
 	err = scan.run(ctx, segments, r.end)
+	r.tagged.close()
 	if err == nil {
 		x.log, err = openLog(x.opt, x.seriesDir, segments, scan)
 	}
