@@ -25,7 +25,8 @@ const checkpointName = "checkpoint"
 //
 // Locks, in the order in which they are taken: checkpointMu, that of freeing's
 // life, createMu, those of the series log, freeing's other one, mu, that of a
-// delta or of presence; that of the fingerprint table is taken alone. Readers take
+// delta or of presence; that of the fingerprint table is taken alone, and that of the
+// sketches before those of deltas and presence. Readers take
 // only mu, those of deltas and presence, none of which is held across file I/O.
 type Index struct {
 	opt       Options
@@ -37,6 +38,7 @@ type Index struct {
 	fingerprints fingerprintTable
 	presence     presence
 	freeing      freeing
+	sketches     sketches
 
 	checkpointMu sync.Mutex // serialises checkpoints, guards the fields below
 	frozenBlocks []blockLoc
@@ -363,7 +365,10 @@ func (x *Index) MarkPresent(shard uint64, ids []model.SeriesID) { x.presence.mar
 func (x *Index) SetPresence(shard uint64, bm *roaring.Bitmap) { x.presence.set(shard, bm) }
 
 // DropShard forgets a shard.
-func (x *Index) DropShard(shard uint64) { x.presence.drop(shard) }
+func (x *Index) DropShard(shard uint64) {
+	x.presence.drop(shard)
+	x.sketches.drop(shard)
+}
 
 // RemovePresent says that the series have no data in a shard any more.
 func (x *Index) RemovePresent(shard uint64, ids *roaring.Bitmap) { x.presence.remove(shard, ids) }

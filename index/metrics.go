@@ -13,6 +13,7 @@ type Metrics struct {
 	DeltaBytes        int64 // about
 	FingerprintBytes  int64
 	RegexCacheBytes   int64 // results of regular expressions
+	SketchBytes       int64 // estimates of the values of tag keys
 	RegexHits         int64 // since Open
 	RegexMisses       int64
 	Dead              int   // freed series that the next checkpoint leaves out
@@ -69,6 +70,7 @@ func (x *Index) Metrics() Metrics {
 	}
 	m.Fingerprints, m.FingerprintBytes = x.fingerprints.stats()
 	m.RegexHits, m.RegexMisses = x.regexStats.hits.Load(), x.regexStats.misses.Load()
+	m.SketchBytes = x.sketches.size()
 	m.Dead, m.Freed, m.RewrittenSegments = s.deadCount(), x.freeing.count(), x.rewritten.Load()
 	if s.frozen != nil {
 		m.DeltaSeries += s.frozen.count()

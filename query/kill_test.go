@@ -84,6 +84,10 @@ func (v *endlessView) CountTagValues(string, []string, *model.TagFilter) (int64,
 	return 100, nil
 }
 
+func (v *endlessView) EstimateTagValues(name string, keys []string) (int64, error) {
+	return v.CountTagValues(name, keys, nil)
+}
+
 func (v *endlessView) Cardinality(string, *model.TagFilter) (int64, error) { return 1, nil }
 func (v *endlessView) Close() error                                        { return nil }
 

@@ -8,7 +8,8 @@ import (
 )
 
 // showCardinality runs the statements that count what SHOW lists; handled is false for other statements. Counts are
-// always exact; without EXACT, and over a whole database, only the column is named as if they were estimated.
+// exact but those of tag values, where that is expensive and EXACT is not asked for; of the others without EXACT, and
+// over a whole database, only the column is named as if they were estimated.
 func (r *statementRun) showCardinality(stmt influxql.Statement) (rows []*Series, handled bool, err error) {
 	switch stmt := stmt.(type) {
 	case *influxql.ShowSeriesCardinalityStatement:
@@ -22,7 +23,7 @@ func (r *statementRun) showCardinality(stmt influxql.Statement) (rows []*Series,
 		selected := keyTest(stmt.Op, stmt.TagKeyExpr)
 		rows, err = r.countByMeasurement("SHOW TAG VALUES EXACT CARDINALITY", stmt.Database, stmt.Sources, stmt.Condition,
 			stmt.Limit, stmt.Offset, func(views []*openView, name string, c *tagCondition) (int64, error) {
-				return countTagValues(views, name, c, selected)
+				return countTagValues(views, name, c, selected, stmt.Exact)
 			})
 	case *influxql.ShowFieldKeyCardinalityStatement:
 		rows, err = r.countByMeasurement("SHOW FIELD KEY EXACT CARDINALITY", stmt.Database, stmt.Sources, stmt.Condition,
@@ -213,8 +214,8 @@ func countTagKeys(views []*openView, name string, c *tagCondition) (int64, error
 }
 
 // countTagValues counts the distinct values of the selected keys together. All names of its condition are tags, and a
-// series without a tag passes no comparison with it.
-func countTagValues(views []*openView, name string, c *tagCondition, selected func(string) bool) (int64, error) {
+// series without a tag passes no comparison with it. Without EXACT and condition, storage may estimate.
+func countTagValues(views []*openView, name string, c *tagCondition, selected func(string) bool, exact bool) (int64, error) {
 	filter := newPresentTagCondition(name, c.expr).filter
 	seen := make(map[string]struct{})
 	for _, v := range views {
@@ -223,6 +224,9 @@ func countTagValues(views []*openView, name string, c *tagCondition, selected fu
 			return 0, err
 		}
 		keys = slices.DeleteFunc(keys, func(k string) bool { return !selected(k) })
+		if len(views) == 1 && !exact && filter == nil {
+			return v.view.EstimateTagValues(name, keys)
+		}
 		if len(views) == 1 {
 			return v.view.CountTagValues(name, keys, filter)
 		}

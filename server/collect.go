@@ -140,6 +140,7 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 		{"series", "Series of the databases.", float64(m.Series)},
 		{"series_log_bytes", "Size of the series logs.", float64(m.SeriesLogs)},
 		{"index_memory_bytes", "Memory of the indexes, without what is mapped from files.", float64(m.IndexMemory)},
+		{"index_sketch_bytes", "Sketches that estimate numbers of tag values.", float64(m.Sketches)},
 		{"index_regex_cache_bytes", "Cached results of regular expressions on tags.", float64(m.RegexCache)},
 		{"index_checkpoint_bytes", "Size of the checkpoints of the indexes, which are mapped.", float64(m.IndexCheckpoints)},
 		{"tsm_files", "Block files.", float64(m.Files)},

@@ -34,7 +34,7 @@ func (s *Store) checkpointClosing() error {
 // indexMemory returns the bytes that an index holds, without what is mapped from
 // files.
 func indexMemory(m index.Metrics) int64 {
-	return m.DeltaBytes + m.FingerprintBytes + m.PresenceBytes + m.RegexCacheBytes
+	return m.DeltaBytes + m.FingerprintBytes + m.PresenceBytes + m.RegexCacheBytes + m.SketchBytes
 }
 
 // chargeIndexes brings the account of the indexes up to the memory that they

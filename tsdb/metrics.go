@@ -18,6 +18,7 @@ type Metrics struct {
 	IndexCheckpoints         int64 // bytes, mapped
 	SeriesLogs               int64 // bytes
 	IndexMemory              int64 // bytes, without what is mapped from files
+	Sketches                 int64 // bytes of sketches that estimate numbers of tag values
 	RegexCache               int64 // bytes of cached results of regular expressions on tags
 	RegexHits, RegexMisses   int64 // of that cache
 	Tombstones               int   // deletes that files do not reflect yet
@@ -123,6 +124,7 @@ func (s *Store) Metrics() Metrics {
 		m.IndexCheckpoints += x.CheckpointBytes
 		m.SeriesLogs += x.SeriesLogBytes
 		m.IndexMemory += indexMemory(x)
+		m.Sketches += x.SketchBytes
 		m.RegexCache += x.RegexCacheBytes
 		m.RegexHits += x.RegexHits
 		m.RegexMisses += x.RegexMisses

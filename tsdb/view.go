@@ -253,6 +253,12 @@ func (v *view) CountTagValues(measurement string, keys []string, filter *model.T
 	return n, v.db.ended(err)
 }
 
+// EstimateTagValues returns about how many distinct values tag keys have.
+func (v *view) EstimateTagValues(measurement string, keys []string) (int64, error) {
+	n, err := v.db.index.EstimateTagValues(measurement, keys, v.ids)
+	return n, v.db.ended(err)
+}
+
 // Cardinality returns the number of series that filter selects.
 func (v *view) Cardinality(measurement string, filter *model.TagFilter) (int64, error) {
 	ids, err := v.search(measurement, filter)

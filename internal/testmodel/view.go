@@ -192,6 +192,11 @@ func (v *View) CountTagValues(name string, keys []string, filter *model.TagFilte
 	return int64(len(values)), nil
 }
 
+// EstimateTagValues counts the distinct values of tags.
+func (v *View) EstimateTagValues(name string, keys []string) (int64, error) {
+	return v.CountTagValues(name, keys, nil)
+}
+
 // Cardinality returns the number of selected series.
 func (v *View) Cardinality(name string, filter *model.TagFilter) (int64, error) {
 	return int64(len(v.matching(name, filter))), nil

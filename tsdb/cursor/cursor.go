@@ -48,6 +48,10 @@ type View interface {
 	// together among the series that filter selects.
 	CountTagValues(measurement string, keys []string, filter *model.TagFilter) (int64, error)
 
+	// EstimateTagValues is CountTagValues without a filter, within a few percent
+	// where the exact number is expensive.
+	EstimateTagValues(measurement string, keys []string) (int64, error)
+
 	// Read opens a cursor. The cursor must be closed.
 	Read(ctx context.Context, req Request) (Cursor, error)
 
