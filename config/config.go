@@ -38,6 +38,7 @@ type Data struct {
 	CompactThroughputBurst         Size
 	MaxConcurrentCompactions       int
 	MaxFieldConflictSize           Size
+	MaxSeriesPerDatabase           int
 }
 
 // Coordinator is the section of writes and queries on their way.

@@ -61,6 +61,7 @@ const (
 	InvalidKey                   // a tag or field name that may not be used
 	BeyondRetention              // older than the retention policy keeps
 	FieldConflict                // another field type than the shard has
+	SeriesLimit                  // a new series, and the database has as many as it may
 
 	// The causes below are those of writes of which nothing was stored.
 	NotFound    // no such database or retention policy
@@ -76,7 +77,7 @@ const (
 // String returns the name of the cause in metrics.
 func (c Cause) String() string {
 	return [...]string{
-		"malformed", "invalid_key", "beyond_retention", "field_conflict",
+		"malformed", "invalid_key", "beyond_retention", "field_conflict", "max_series",
 		"not_found", "forbidden", "busy", "no_space", "unavailable", "interrupted", "internal",
 	}[c]
 }

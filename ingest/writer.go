@@ -213,6 +213,9 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		last = max(last, result.LSN)
 		stored += result.Rows
 		w.metrics.values.Add(int64(result.Values))
+		if n := result.SeriesRefused; n > 0 {
+			refused.add(SeriesLimit, fmt.Sprintf("max-series-per-database limit exceeded: (%d)", result.MaxSeries), n)
+		}
 		if result.Dropped > 0 && to.widen && !req.RefuseConflicts && w.conflicts != nil {
 			result, err = w.settle(ctx, to, part, result, client)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/timberlinedb/timberline/config"
 	"github.com/timberlinedb/timberline/httpapi"
+	"github.com/timberlinedb/timberline/index"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/internal/clock"
@@ -109,6 +110,7 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 	return tsdb.Options{
 		Budget:            memory,
 		WAL:               wal.Options{SyncMode: mode, SyncInterval: d.WALSyncInterval, Events: logEvents(log)},
+		Index:             index.Options{MaxSeries: d.MaxSeriesPerDatabase},
 		CacheLimit:        cache,
 		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
 		FlushAge:          d.CacheSnapshotWriteColdDuration,

@@ -16,6 +16,9 @@ type WriteResult struct {
 	Dropped      int    // rows refused because of a field type
 	Reason       string // why the first of them was
 
+	// SeriesRefused is the number of rows of new series beyond MaxSeries.
+	SeriesRefused, MaxSeries int
+
 	// Conflicts are the refused rows, by table.
 	Conflicts []TypeConflict
 }
@@ -31,7 +34,7 @@ type TypeConflict struct {
 // Write appends the rows of b, which all lie in the time range of the shard, to
 // the log and the cache. It does not wait for the disk: the rows count, and are
 // seen by readers, when Commit of the LSN in the result has returned. Rows whose
-// field types contradict those of the shard are left out and counted.
+// field types contradict those of the shard are left out and counted, and so are rows of new series beyond the limit of series.
 //
 // The batch is changed: series are filled in. Who has filled in some himself
 // holds the series (see HoldSeries).
@@ -44,10 +47,12 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 		return WriteResult{}, err
 	}
 	defer d.gate.leave(d.gate.enter())
-	if err := d.resolve(b); err != nil {
+	refused, err := d.resolve(b)
+	if err != nil {
 		return WriteResult{}, err
 	}
 	res, err := sh.write(b)
+	res.SeriesRefused, res.MaxSeries = refused, s.opt.Index.MaxSeries
 	sh.activity.wrote(res, err)
 	s.counters.rowsWritten.Add(int64(res.Rows))
 	s.counters.valuesWritten.Add(int64(res.Values))
