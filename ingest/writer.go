@@ -25,7 +25,7 @@ type Writer struct {
 	subscriber *Subscriber     // nil: nobody subscribes
 	conflicts  *conflict.Store // nil: no database keeps its field conflicts
 
-	hold sync.RWMutex // held by every write, and exclusively by who wants to be alone
+	hold hold // entered by every write, and alone by who wants no others
 
 	scratch sync.Pool // of *scratch
 }
@@ -40,7 +40,7 @@ type scratch struct {
 // New returns a writer to a store whose databases are those of the catalog. The
 // points of its writes are given to the subscriber, too, if there is one.
 func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock, to ...*Subscriber) *Writer {
-	w := &Writer{catalog: cat, store: store, clock: clk}
+	w := &Writer{catalog: cat, store: store, clock: clk, hold: newHold()}
 	for _, s := range to {
 		w.subscriber = s
 	}
@@ -94,8 +94,10 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := checkScope(&s.batch, req.Measurements); err != nil {
 		return w.failed(err, s.batch.Rows(), req.Client, req.Database)
 	}
-	w.hold.RLock()
-	defer w.hold.RUnlock()
+	if err := w.hold.enter(ctx); err != nil {
+		return w.failed(err, s.batch.Rows(), req.Client, req.Database)
+	}
+	defer w.hold.leave()
 	return w.storeBatch(ctx, target, &s.batch, s, req)
 }
 
@@ -116,8 +118,10 @@ func checkScope(b *model.Batch, allowed []string) error {
 // request, what concerns line protocol does not count. The batch is changed:
 // rows that may not be stored are taken out.
 func (w *Writer) WriteBatch(ctx context.Context, req Request, b *model.Batch) error {
-	w.hold.RLock()
-	defer w.hold.RUnlock()
+	if err := w.hold.enter(ctx); err != nil {
+		return w.failed(err, b.Rows(), req.Client, req.Database)
+	}
+	defer w.hold.leave()
 	return w.writeBatch(ctx, req, b)
 }
 
@@ -126,10 +130,13 @@ type WriteFunc func(ctx context.Context, req Request, b *model.Batch) error
 
 // Hold runs work while all writes wait but those that work makes by the
 // function it is given. A write that came before is as durable as it is going
-// to be.
-func (w *Writer) Hold(work func(write WriteFunc) error) error {
-	w.hold.Lock()
-	defer w.hold.Unlock()
+// to be. When ctx ends before it is this work's turn, its error is returned; a
+// write that waits goes by its own context.
+func (w *Writer) Hold(ctx context.Context, work func(write WriteFunc) error) error {
+	if err := w.hold.beAlone(ctx); err != nil {
+		return err
+	}
+	defer w.hold.letIn()
 	return work(w.writeBatch)
 }
 

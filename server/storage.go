@@ -169,8 +169,8 @@ func (s *storage) RenameDatabase(_ context.Context, from, to string) error {
 }
 
 // Exclusive runs work while nobody else writes.
-func (s *storage) Exclusive(_ context.Context, work func(query.WritePoints) error) error {
-	return s.writer.Hold(func(write ingest.WriteFunc) error {
+func (s *storage) Exclusive(ctx context.Context, work func(query.WritePoints) error) error {
+	return s.writer.Hold(ctx, func(write ingest.WriteFunc) error {
 		return work(func(ctx context.Context, database, policy string, b *model.Batch) error {
 			return write(ctx, ingest.Request{Database: database, Policy: policy}, b)
 		})
