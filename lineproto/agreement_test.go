@@ -51,6 +51,7 @@ func FuzzAgreement(f *testing.F) {
 		"m f=1\nm g=1\nm f=1,g=2\nm f=1i\nm f=1,f=2\nm f=1i,f=2\nm f=2 x\n",
 		"m\\ x,a\\,b=\\=c f\\ g=1.25 5\nm\\=x f=1\nm=x f=1\n,\n#c\n\nm",
 		"m,time=1,_field=2 f=1e5\nm,b=1,a=2 f=-0.5,g=123456789.123456789\nm f=\"unterminated\nm f=1",
+		"m f=0\nm,\n0=0 f=00",
 		"m f=t,g=99999999999999999999,h=9223372036854775807i -9223372036854775806\n \tm f=.5 ",
 	} {
 		f.Add([]byte(seed), uint8(1), false, uint16(0))

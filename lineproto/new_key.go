@@ -19,6 +19,9 @@ func (p *Parser) newKey(fp model.Fingerprint, raw []byte) (canonical []byte, ok 
 		tags, ok = p.inOrder(spelled)
 	}
 	if !ok {
+		if bytes.IndexByte(raw, '\n') >= 0 {
+			return nil, false // see fastKey
+		}
 		var err error
 		measurement, tags, p.batch.Arena, err = ParseKey(raw, p.tags, p.batch.Arena)
 		if p.tags = tags; err != nil {
