@@ -45,15 +45,12 @@ type pagePlan struct {
 
 // planPage chooses the codec of a page. The planner holds the residuals after it.
 func planPage[T word](p *planner, values []T, c Choice) pagePlan {
-	best, second := chooseOrders(values)
-	plan := planOrder(p, values, best, c)
-	if second != best {
-		if other := planOrder(p, values, second, c); other.size < plan.size {
-			plan = other
-		} else {
-			fill(p, values, &plan.huffman)
-		}
+	runs := mayBeRuns(p, values, c)
+	if runs && c.Codec == 0 && 8*len(p.runs.page) <= len(values) {
+		// Each word of a code is a bit at least: no page of words is smaller.
+		c.Codec = Packed
 	}
+	plan := planWords(p, values, c)
 	if raw := 1 + 8*len(values); plan.size > raw && !c.wants(Packed, Huffman) {
 		plan.codec, plan.size = Raw, raw
 	}
@@ -62,15 +59,34 @@ func planPage[T word](p *planner, values []T, c Choice) pagePlan {
 	if plan.dictionary {
 		plan.size = p.values.len()
 	}
-	switch {
-	case c.flat:
-	case c.Codec == Runs:
-		plan.runs = planRuns(&p.runs, values, len(values))
-	case c.Codec == 0 && runsMayPay(values):
-		plan.runs = planRuns(&p.runs, values, len(values)/2) && len(p.runs.page) < plan.size
-	}
+	plan.runs = runs && (c.Codec == Runs || len(p.runs.page) < plan.size)
 	if plan.runs {
 		plan.size = len(p.runs.page)
+	}
+	return plan
+}
+
+// mayBeRuns reports whether the planner has a runs page that is to be compared.
+func mayBeRuns[T word](p *planner, values []T, c Choice) bool {
+	switch {
+	case c.flat:
+		return false
+	case c.Codec == Runs:
+		return planRuns(&p.runs, values, len(values))
+	}
+	return c.Codec == 0 && runsMayPay(values) && planRuns(&p.runs, values, len(values)/2)
+}
+
+// planWords chooses the order of packed and huffman pages.
+func planWords[T word](p *planner, values []T, c Choice) pagePlan {
+	best, second := chooseOrders(values)
+	plan := planOrder(p, values, best, c)
+	if second != best {
+		if other := planOrder(p, values, second, c); other.size < plan.size {
+			plan = other
+		} else {
+			fill(p, values, &plan.huffman)
+		}
 	}
 	return plan
 }
@@ -102,7 +118,7 @@ func planOrder[T word](p *planner, values []T, order int, c Choice) pagePlan {
 
 const (
 	sampledRuns = 8
-	sampledRun  = 12
+	sampledRun  = 24
 )
 
 // chooseOrders returns the order of differences that makes the residuals of some
