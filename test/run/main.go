@@ -44,6 +44,8 @@ var packages = []struct{ name, file string }{
 	{"curl", "/usr/bin/curl"},
 	{"influxdb", "/usr/bin/influxd"},
 	{"victoria-metrics", "/usr/bin/victoria-metrics"},
+	{"prometheus", "/usr/bin/prometheus"},
+	{"collectd-core", "/usr/sbin/collectd"},
 }
 
 // outcome counts what became of the tests of all suites.
