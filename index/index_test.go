@@ -484,14 +484,31 @@ func checkTagTables(t *testing.T, x *Index, s snapshot, bm *roaring.Bitmap, seri
 		t.Fatal(err)
 	}
 	byValues, byKeys := &TagTable{places: table.places}, &TagTable{places: table.places}
-	if err := errors.Join(byValues.readValues(keys, bm, bm.ToArray()), byKeys.readKeys(s, bm)); err != nil {
+	if err := errors.Join(byValues.readValues(keys, bm, bm.ToArray()), byKeys.readKeys(s, bm, nil)); err != nil {
+		t.Fatal(err)
+	}
+	var only []string // every other key
+	for i := 0; i < len(keys); i += 2 {
+		only = append(only, keys[i].name)
+	}
+	someByKeys := &TagTable{places: table.places}
+	some, err := x.TagTableOf(series, append([]string{}, only...))
+	if err = errors.Join(err, someByKeys.readKeys(s, bm, append([]string{}, only...))); err != nil {
 		t.Fatal(err)
 	}
 	for i, id := range series {
-		var tags model.Tags
+		var tags, few model.Tags
 		for _, tag := range want[id] {
 			if len(tag.Value) > 0 {
 				tags = append(tags, tag)
+				if slices.Contains(only, string(tag.Key)) {
+					few = append(few, tag)
+				}
+			}
+		}
+		for _, table := range []*TagTable{some, someByKeys} {
+			if got := table.Tags(i, nil); compareTags(got, few) != 0 {
+				t.Fatalf("tags %q of %d are %v, want %v", only, id, got, few)
 			}
 		}
 		for _, table := range []*TagTable{table, byValues, byKeys} {

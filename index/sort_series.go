@@ -55,6 +55,11 @@ type sortKey struct {
 // sortKeys returns the tag keys of a measurement, sorted, and about what it
 // costs to walk all their values.
 func (s snapshot) sortKeys(measurement string) (keys []sortKey, cost uint64, err error) {
+	return s.someKeys(measurement, nil)
+}
+
+// someKeys is sortKeys for some of the keys; for all of them if only is nil.
+func (s snapshot) someKeys(measurement string, only []string) (keys []sortKey, cost uint64, err error) {
 	byName := make(map[string]*sortKey)
 	for _, p := range s.parts() {
 		m, ok, err := p.measurement(measurement)
@@ -65,6 +70,9 @@ func (s snapshot) sortKeys(measurement string) (keys []sortKey, cost uint64, err
 			continue
 		}
 		err = m.eachKey(func(name []byte, k partKey) error {
+			if only != nil && !slices.Contains(only, string(name)) {
+				return nil
+			}
 			sk := byName[string(name)]
 			if sk == nil {
 				sk = &sortKey{name: string(name)}

@@ -73,6 +73,12 @@ func (t *TagTable) Size() int64 {
 // TagTable returns the tags of series, which are of one measurement, in the order
 // given.
 func (x *Index) TagTable(series []model.SeriesID) (*TagTable, error) {
+	return x.TagTableOf(series, nil)
+}
+
+// TagTableOf is TagTable with those tags alone that have one of the keys; all of
+// them if only is nil.
+func (x *Index) TagTableOf(series []model.SeriesID, only []string) (*TagTable, error) {
 	if len(series) == 0 {
 		return &TagTable{}, nil
 	}
@@ -89,14 +95,14 @@ func (x *Index) TagTable(series []model.SeriesID) (*TagTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, cost, err := s.sortKeys(measurement)
+	keys, cost, err := s.someKeys(measurement, only)
 	if err != nil {
 		return nil, err
 	}
 	t := &TagTable{places: make([]uint32, len(series))}
 	ids := bm.ToArray()
 	if bm.GetCardinality()*keyScanCost <= cost {
-		err = t.readKeys(s, bm)
+		err = t.readKeys(s, bm, only)
 	} else {
 		err = t.readValues(keys, bm, ids)
 	}
@@ -151,7 +157,7 @@ func (t *TagTable) readValues(keys []sortKey, bm *roaring.Bitmap, ids []uint32) 
 
 // readKeys reads the keys of the series. It is the plain twin of readValues, with
 // other numbers.
-func (t *TagTable) readKeys(s snapshot, bm *roaring.Bitmap) error {
+func (t *TagTable) readKeys(s snapshot, bm *roaring.Bitmap, only []string) error {
 	type building struct {
 		TagColumn
 		known map[string]uint32
@@ -171,7 +177,7 @@ func (t *TagTable) readKeys(s snapshot, bm *roaring.Bitmap) error {
 				return err
 			}
 			for _, tag := range tags {
-				if len(tag.Value) == 0 {
+				if len(tag.Value) == 0 || only != nil && !slices.Contains(only, string(tag.Key)) {
 					continue
 				}
 				c := byKey[string(tag.Key)]

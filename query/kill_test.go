@@ -100,6 +100,7 @@ type oneSeries struct{}
 func (oneSeries) Len() int              { return 1 }
 func (oneSeries) ID(int) model.SeriesID { return 1 }
 
+func (oneSeries) Only([]string) {}
 func (oneSeries) Tags(_ int, dst model.Tags) model.Tags {
 	return append(dst[:0], model.Tag{Key: []byte("host"), Value: []byte("a")})
 }

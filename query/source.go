@@ -74,9 +74,12 @@ func (r *statementRun) newSource(view *openView, measurement string, opt *scanOp
 func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 	keepTags := s.readsTags()
 	fixed := cond.isConjunction()
-	if fixed && !keepTags && len(s.opt.groupBy) == 0 {
-		s.groupAll(set, cond)
-		return nil
+	if fixed && !keepTags {
+		if len(s.opt.groupBy) == 0 {
+			s.groupAll(set, cond)
+			return nil
+		}
+		set.Only(s.opt.groupBy)
 	}
 	type member struct {
 		group  int

@@ -290,6 +290,7 @@ type seriesSet struct {
 	view *view
 	ids  []model.SeriesID
 
+	only  []string     // keys of the tags that are asked for; nil: all
 	asked atomic.Int32 // calls of Tags, up to tagTableAsked
 	once  sync.Once    // makes table
 	table *index.TagTable
@@ -307,6 +308,9 @@ func (s *seriesSet) Len() int { return len(s.ids) }
 
 // ID returns the id of series i.
 func (s *seriesSet) ID(i int) model.SeriesID { return s.ids[i] }
+
+// Only names the keys of the tags that will be asked for.
+func (s *seriesSet) Only(keys []string) { s.only = keys }
 
 // Tags appends the tags of series i to dst[:0].
 func (s *seriesSet) Tags(i int, dst model.Tags) model.Tags {
@@ -329,7 +333,7 @@ func (s *seriesSet) tagTable() *index.TagTable {
 		return nil
 	}
 	s.once.Do(func() {
-		if t, err := s.view.db.index.TagTable(s.ids); err == nil {
+		if t, err := s.view.db.index.TagTableOf(s.ids, s.only); err == nil {
 			s.table = t
 		}
 	})

@@ -158,13 +158,13 @@ func (v *View) TagValues(name, key string, filter *model.TagFilter) ([]string, e
 
 // Series returns the selected series, sorted by tag set.
 func (v *View) Series(name string, filter *model.TagFilter) (cursor.SeriesSet, error) {
-	return seriesSet(v.matching(name, filter)), nil
+	return &seriesSet{series: v.matching(name, filter)}, nil
 }
 
 // FirstSeries returns the first n of the selected series.
 func (v *View) FirstSeries(name string, filter *model.TagFilter, n int) (cursor.SeriesSet, error) {
 	all := v.matching(name, filter)
-	return seriesSet(all[:min(n, len(all))]), nil
+	return &seriesSet{series: all[:min(n, len(all))]}, nil
 }
 
 // SeriesIDs returns the ids of the selected series, ascending.
@@ -219,12 +219,22 @@ func (v *View) Live(_ context.Context, name string, filter *model.TagFilter, r m
 	return &View{span: v.span, batchRows: v.batchRows, measurements: map[string]*viewMeasurement{name: live}}, nil
 }
 
-type seriesSet []*series
+type seriesSet struct {
+	series []*series
+	only   []string // keys of the tags that are told; nil: all
+}
 
-func (s seriesSet) Len() int                { return len(s) }
-func (s seriesSet) ID(i int) model.SeriesID { return s[i].id }
+func (s *seriesSet) Len() int                { return len(s.series) }
+func (s *seriesSet) ID(i int) model.SeriesID { return s.series[i].id }
+func (s *seriesSet) Only(keys []string)      { s.only = keys }
 
-func (s seriesSet) Tags(i int, dst model.Tags) model.Tags { return append(dst[:0], s[i].tags...) }
+func (s *seriesSet) Tags(i int, dst model.Tags) model.Tags {
+	dst = append(dst[:0], s.series[i].tags...)
+	if s.only == nil {
+		return dst
+	}
+	return slices.DeleteFunc(dst, func(t model.Tag) bool { return !slices.Contains(s.only, string(t.Key)) })
+}
 
 // Read opens a cursor.
 func (v *View) Read(ctx context.Context, req cursor.Request) (cursor.Cursor, error) {

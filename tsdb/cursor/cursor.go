@@ -68,6 +68,9 @@ type SeriesSet interface {
 	// Tags appends the tags of series i to dst[:0]. Keys and values are valid as
 	// long as the view is open and must not be changed.
 	Tags(i int, dst model.Tags) model.Tags
+	// Only says, before Tags is called, that none but the tags with these keys will
+	// be looked at. Tags may then leave out others.
+	Only(keys []string)
 }
 
 // Field is a field of a measurement.
