@@ -9,7 +9,7 @@ import (
 // EstimateTagValues returns about how many distinct non-empty values some tag keys
 // of a measurement have together among its series in the shards: exactly when that
 // takes no walk over a large dictionary, and else by sketches, within 3 % in all but
-// one of ten thousand cases. The sketches of a shard are kept and only what has been
+// one of four thousand cases. The sketches of a shard are kept and only what has been
 // added since is read, so a later estimate costs little whatever the shards are.
 func (x *Index) EstimateTagValues(measurement string, keys []string, shards []uint64) (int64, error) {
 	s, err := x.acquire()
