@@ -25,6 +25,8 @@ type peer struct {
 	// arguments of the program on a directory and an address; cold asks for
 	// settings under which all background work is done at once.
 	arguments func(dir, addr string, cold bool) ([]string, error)
+	// environment is added to this process's own; no server records its own statistics.
+	environment []string
 	// coldStart says that the background work wants such a start.
 	coldStart bool
 	// statements says that it has databases to create.
@@ -55,8 +57,9 @@ var peers = map[string]*peer{
 		arguments: func(dir, addr string, _ bool) ([]string, error) {
 			return []string{"serve", "--data-dir", dir, "--http-addr", addr}, nil
 		},
-		statements: true,
-		ask:        askInfluxQL, count: bench.Count, lines: linesByInfluxQL,
+		environment: []string{"TIMBERLINE_MONITOR_STORE_ENABLED=false"},
+		statements:  true,
+		ask:         askInfluxQL, count: bench.Count, lines: linesByInfluxQL,
 	},
 	influxdb: {
 		name:       influxdb,
@@ -119,7 +122,9 @@ func (p *peer) start(o options, dir string, cold bool) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startProcess(exec.Command(p.program(o), arguments...), addr, filepath.Clean(dir)+".log")
+	cmd := exec.Command(p.program(o), arguments...)
+	cmd.Env = append(os.Environ(), p.environment...)
+	return startProcess(cmd, addr, filepath.Clean(dir)+".log")
 }
 
 func askInfluxQL(q bench.Question, _ bench.Spec) (request, bool) {
