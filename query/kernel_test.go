@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -216,6 +217,24 @@ func TestNearWindows(t *testing.T) {
 				t.Fatalf("%+v: %d lies in [%d, %d), found [%d, %d)", w, next, wantStart, wantEnd, start, end)
 			}
 			at = next
+		}
+	}
+}
+
+// TestCountOfWindows counts the windows of ranges up to the ends of time, whose length no int64 holds.
+func TestCountOfWindows(t *testing.T) {
+	for _, c := range []struct {
+		start, end, interval int64
+		want                 int
+	}{
+		{0, 99, 10, 11}, {0, 100, 100, 3}, {5, 4, 10, 1},
+		{influxql.MinTime + 1, influxql.MaxTime - 1, 1, 1000},
+		{influxql.MinTime + 1, influxql.MaxTime - 1, math.MaxInt64, 3},
+		{influxql.MinTime, 100, 10, 1}, {0, influxql.MaxTime, 10, 1}, {0, 100, 0, 1},
+	} {
+		w := windows{start: c.start, end: c.end, interval: c.interval}
+		if got := w.count(1000); got != c.want {
+			t.Errorf("%d to %d by %d: %d windows, want %d", c.start, c.end, c.interval, got, c.want)
 		}
 	}
 }

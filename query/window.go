@@ -77,7 +77,11 @@ func (w *windows) count(most int) int {
 	if w.interval == 0 || w.start == influxql.MinTime || w.end >= influxql.MaxTime {
 		return 1
 	}
-	return int(min((w.end-w.start)/w.interval+2, int64(most)))
+	if w.end < w.start {
+		return 1
+	}
+	span := uint64(w.end) - uint64(w.start) // may not fit an int64
+	return int(min(span/uint64(w.interval)+2, uint64(most)))
 }
 
 // modulo returns the remainder of n by m that is not negative.

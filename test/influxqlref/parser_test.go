@@ -113,7 +113,7 @@ func theirs(text string, bound map[string]any) (o outcome, panicked any) {
 // refuses it; a text that it accepts must have none.
 var beyond = []influxql.Form{
 	influxql.OrderByColumn, influxql.HavingClause, influxql.DistinctTag, influxql.CalendarTime, influxql.FillWithAge,
-	influxql.JoinedSources, influxql.DropField, influxql.AlterField, influxql.RenameAny,
+	influxql.JoinedSources, influxql.DropField, influxql.AlterField, influxql.RenameAny, influxql.AnyConflicts,
 }
 
 func known(forms []influxql.Form) bool {
