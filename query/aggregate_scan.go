@@ -274,7 +274,8 @@ func (a *aggregateScan) launch() {
 }
 
 // runUnit computes the cells of a range of series.
-func (a *aggregateScan) runUnit(unit [2]int) unitResult {
+func (a *aggregateScan) runUnit(unit [2]int) (result unitResult) {
+	defer a.source.run.caught(&result.err)
 	u := newUnitRun(a, unit)
 	err := u.run()
 	found := int64(0)

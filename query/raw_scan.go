@@ -118,6 +118,7 @@ func (r *statementRun) split(n int, do func(from, to int) error) error {
 		running.Add(1)
 		go func() {
 			defer running.Done()
+			defer r.caught(&errs[k])
 			errs[k] = do(k*n/workers, (k+1)*n/workers)
 		}()
 	}
