@@ -17,6 +17,7 @@ race: ## the race detector over the rooms that share memory
 
 lint: ## the rules of the house
 	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	$(GO) test -count=1 ./internal/lint
 
 FUZZTIME ?= 30s

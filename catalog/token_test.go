@@ -127,7 +127,7 @@ func TestTokenErrors(t *testing.T) {
 			t.Errorf("%q: %v, want %v", secret, err, want)
 		}
 	}
-	if NewSecret() == NewSecret() {
+	if one, other := NewSecret(), NewSecret(); one == other {
 		t.Error("two tokens are the same")
 	}
 }

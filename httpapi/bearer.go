@@ -15,8 +15,8 @@ import (
 // What can be wrong with a bearer token. The texts are those of InfluxDB 1.x.
 var (
 	errInvalidToken     = errors.New("invalid token")
-	errTokenExpired     = errors.New("Token is expired")
-	errTokenEarly       = errors.New("Token is not valid yet")
+	errTokenExpired     = errors.New("Token is expired")       //lint:ignore ST1005 clients know this text
+	errTokenEarly       = errors.New("Token is not valid yet") //lint:ignore ST1005 clients know this text
 	errTokenEndless     = errors.New("token expiration required")
 	errTokenNameType    = errors.New("username in token must be a string")
 	errTokenWithoutName = errors.New("token must contain a username")

@@ -164,12 +164,6 @@ func (p *pages) verify(i uint64) error {
 	return nil
 }
 
-// verifyAll verifies every page.
-func (p *pages) verifyAll() error {
-	_, err := p.view(0, uint64(len(p.data)))
-	return err
-}
-
 func (p *pages) corrupt(off uint64, reason string) error {
 	if p.onDamage != nil {
 		p.onDamage()

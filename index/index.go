@@ -313,7 +313,8 @@ func (x *Index) Sync() error {
 	// A creation that has journaled its series and not yet appended them is waited
 	// for: who syncs believes that the journal may forget them afterwards.
 	x.createMu.Lock()
-	x.createMu.Unlock() //nolint:staticcheck // nothing to do inside
+	//lint:ignore SA2001 there is nothing to do inside
+	x.createMu.Unlock()
 	return x.log.sync()
 }
 

@@ -194,7 +194,6 @@ type naive struct {
 	keys     []string // of ids 1, 2, …
 	ids      map[string]uint32
 	presence map[uint64]map[uint32]bool
-	synced   int
 }
 
 func newNaive() *naive {

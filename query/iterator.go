@@ -98,17 +98,3 @@ func (s *slab) list(n int) []value {
 	s.values = s.values[n:]
 	return l
 }
-
-// sliceIterator yields points that were computed before.
-type sliceIterator struct{ points []*point }
-
-func (s *sliceIterator) next() (*point, error) {
-	if len(s.points) == 0 {
-		return nil, nil
-	}
-	p := s.points[0]
-	s.points = s.points[1:]
-	return p, nil
-}
-
-func (s *sliceIterator) close() {}

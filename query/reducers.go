@@ -109,9 +109,6 @@ func numberLiteral(e influxql.Expr) (float64, bool) {
 	return 0, false
 }
 
-// weight returns how many plain values a point stands for.
-func (p *point) weight() uint64 { return uint64(max(p.n, 1)) }
-
 type countReducer struct{ n int64 }
 
 func (r *countReducer) add(p *point) { r.n++ }

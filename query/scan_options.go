@@ -125,6 +125,3 @@ func (o *scanOptions) forSubquery(stmt *influxql.SelectStatement, now time.Time)
 	}
 	return sub, nil
 }
-
-// defaultSkips says that a missing value repeats the one before, as fill(previous) asks.
-func (o *scanOptions) defaultSkips() bool { return o.fill == influxql.PreviousFill }

@@ -46,7 +46,6 @@ type table struct {
 	name     string
 	names    []string
 	builders []columnBuilder
-	any      []Column // columns that are not built from values
 }
 
 func newTable(name string, columns ...string) *table {

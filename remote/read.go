@@ -34,6 +34,8 @@ type ReadQuery struct {
 }
 
 // ErrManyQueries says that a message asks more than one query.
+//
+//lint:ignore ST1005 clients know this text
 var ErrManyQueries = errors.New("Prometheus read endpoint currently only supports one query at a time")
 
 // DecodeRead reads a prometheus.ReadRequest with one query.

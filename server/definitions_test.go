@@ -63,7 +63,7 @@ func TestConcurrentDefinitions(t *testing.T) {
 	}
 	c.system = mustOpen(t, files, clk, smallOptions())
 	c.checkKept()
-	files = c.checkRecreated(files)
+	c.checkRecreated(files)
 	if damage := c.system.news.list(); len(damage) > 0 {
 		t.Errorf("damage in files that nobody touched: %q", damage)
 	}

@@ -104,18 +104,6 @@ func (c *cache) sorted() []*cacheTable {
 // empty reports whether no row was ever inserted.
 func (c *cache) empty() bool { return c.rows.Load() == 0 }
 
-// has reports whether a series has rows in the cache, deleted ones not counted.
-func (c *cache) has(id uint32) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, ct := range c.tables {
-		if ct.heads.find(id) != noRow {
-			return true
-		}
-	}
-	return false
-}
-
 // deepLocked reports whether there are many rows for each series. The lock must
 // be held.
 func (c *cache) deepLocked() bool {

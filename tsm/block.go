@@ -135,7 +135,7 @@ func (r *Reader) decodeBlock(b *BlockRef, fields []uint32, dst *Block) error {
 	}
 	for i := range dst.wanted {
 		w := &dst.wanted[i]
-		page := dst.page
+		var page []byte
 		if base >= 0 {
 			page = dst.page[w.offset-base:][:w.entry.pageLen]
 		} else {

@@ -85,14 +85,6 @@ func (d *decoder) uint32(what string) uint32 {
 	return uint32(x)
 }
 
-func (d *decoder) uint64LE() uint64 {
-	b := d.take(8)
-	if b == nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(b)
-}
-
 // bytes returns length-prefixed bytes that point into the source.
 func (d *decoder) bytes() []byte {
 	n := d.uvarint()

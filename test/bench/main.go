@@ -103,7 +103,7 @@ func choosePeers(o options) ([]string, error) {
 		}
 		if _, err := exec.LookPath(p.program(o)); err != nil {
 			if name == timberline {
-				return nil, fmt.Errorf("Timberline's program: %w (run make build)", err)
+				return nil, fmt.Errorf("the program of %s: %w (run make build)", name, err)
 			}
 			fmt.Printf("%s is left out: %v\n", name, err)
 			continue
