@@ -135,7 +135,8 @@ type mergeJob struct {
 	inputs  []*shardFile
 	deletes [][]tsm.Delete // by input
 	level   int
-	applied uint64 // sequence up to which deletes are complete
+	applied uint64   // sequence up to which deletes are complete
+	dropped []uint32 // fields that are left out, ascending
 }
 
 // compactLocked runs the first merge that the planner asks for and reports
@@ -169,7 +170,11 @@ func (sh *shard) planMerge(ctx context.Context, rule mergeRule) (*mergeJob, erro
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	job := &mergeJob{level: jobs[0].Level, applied: sh.tombs.LastSequence()}
+	dropped, err := sh.droppedFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	job := &mergeJob{level: jobs[0].Level, applied: sh.tombs.LastSequence(), dropped: dropped}
 	for _, in := range jobs[0].Inputs {
 		i := slices.IndexFunc(files, func(f *shardFile) bool { return f.path == in.Path })
 		if i < 0 || !files[i].reader.Ref() {
@@ -180,6 +185,16 @@ func (sh *shard) planMerge(ctx context.Context, rule mergeRule) (*mergeJob, erro
 		job.deletes = append(job.deletes, sh.tombs.For(files[i].reader.Info()))
 	}
 	return job, nil
+}
+
+// droppedFields returns the fields whose values a merge may leave out: a crash does
+// not bring them back.
+func (sh *shard) droppedFields(ctx context.Context) ([]uint32, error) {
+	numbers, lsn := sh.fields.dropped()
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	return numbers, sh.store.waitDurable(ctx, lsn)
 }
 
 func (j *mergeJob) release() {
@@ -196,10 +211,11 @@ func (sh *shard) plan(rule mergeRule) (jobs []tsm.Job, files []*shardFile, debt 
 	if sh.dropped || len(sh.lost) > 0 {
 		return nil, nil, 0
 	}
+	dropped, _ := sh.fields.dropped()
 	infos := make([]tsm.FileInfo, len(sh.files))
 	for i, f := range sh.files {
 		infos[i].Info = f.reader.Info()
-		infos[i].Deletes = len(deletesOf(sh.deletes, infos[i].Info)) > 0
+		infos[i].Deletes = len(deletesOf(sh.deletes, infos[i].Info)) > 0 || len(dropped) > 0 && f.reader.HasField(dropped)
 	}
 	return tsm.Plan(infos, tsm.PlanOptions{Closed: rule.closed, Whole: rule.whole}), sh.files, tsm.Debt(infos)
 }
@@ -216,7 +232,7 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob, hold func(bytes in
 	}
 	fs := sh.store.fs
 	result, err := tsm.Merge(ctx, fs, path, tsm.MergeOptions{
-		Level: job.level, AppliedDeletes: job.applied, Verify: true, Pace: sh.pace, Hold: hold,
+		Level: job.level, AppliedDeletes: job.applied, DroppedFields: job.dropped, Verify: true, Pace: sh.pace, Hold: hold,
 		SparseRows: sh.store.opt.SparseRows, CellPercent: sh.store.opt.CellPercent,
 		BlockRows: sh.store.opt.BlockRows, Codecs: sh.store.opt.Codecs,
 	}, inputs...)

@@ -17,7 +17,7 @@ type FieldChange struct {
 	Field       string
 
 	// NewName is what the field is called from now on; "" drops it: its values are seen no more, and the space they
-	// take comes back when their shard is dropped. A field of that name must not exist in a shard that has the old one.
+	// take comes back with the next merge of their files. A field of that name must not exist in a shard that has the old one.
 	NewName string
 
 	// Replace, if it is a type, is that of a new and empty field under the old name. Shards whose field is of that type

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
 )
@@ -35,6 +37,11 @@ type fieldTable struct {
 	next         uint32
 	lsn          uint64 // newest frame that changed the table
 	saved        uint64 // the lsn of the file
+
+	// gone are the numbers that were given out and mean no field any more,
+	// ascending; stale says that they have to be found anew.
+	gone  []uint32
+	stale bool
 }
 
 const (
@@ -48,6 +55,7 @@ func newFieldTable() *fieldTable {
 		measurements: make(map[string]map[string]fieldDef),
 		byNumber:     make(map[uint32]fieldDef),
 		next:         1,
+		stale:        true,
 	}
 }
 
@@ -128,7 +136,7 @@ func (ft *fieldTable) define(lsn uint64, defs []fieldDef) {
 		ft.byNumber[d.Number] = d
 		ft.next = max(ft.next, d.Number+1)
 	}
-	ft.lsn = max(ft.lsn, lsn)
+	ft.lsn, ft.stale = max(ft.lsn, lsn), true
 }
 
 // forget drops the fields of a measurement, as frame lsn says. Their numbers
@@ -137,7 +145,37 @@ func (ft *fieldTable) forget(lsn uint64, measurement string) {
 	ft.mu.Lock()
 	defer ft.mu.Unlock()
 	delete(ft.measurements, measurement)
-	ft.lsn = max(ft.lsn, lsn)
+	ft.lsn, ft.stale = max(ft.lsn, lsn), true
+}
+
+// dropped returns the numbers of fields that were dropped, ascending, and the LSN
+// of the newest change that they follow from. They must not be changed.
+func (ft *fieldTable) dropped() (numbers []uint32, lsn uint64) {
+	ft.mu.Lock()
+	defer ft.mu.Unlock()
+	if !ft.stale {
+		return ft.gone, ft.lsn
+	}
+	ft.gone, ft.stale = nil, false
+	live := 0
+	for _, m := range ft.measurements {
+		live += len(m)
+	}
+	if uint64(live)+1 >= uint64(ft.next) {
+		return nil, ft.lsn
+	}
+	alive := roaring.New()
+	for _, m := range ft.measurements {
+		for _, d := range m {
+			alive.Add(d.Number)
+		}
+	}
+	for n := uint32(1); n < ft.next; n++ {
+		if !alive.Contains(n) {
+			ft.gone = append(ft.gone, n)
+		}
+	}
+	return ft.gone, ft.lsn
 }
 
 // covers reports whether the file had the frame's change already.
@@ -252,7 +290,7 @@ func decodeFieldTable(path string, b []byte) (*fieldTable, error) {
 		return nil, &CorruptError{File: path, Offset: int64(end - len(d.src)), Reason: "malformed entry"}
 	}
 	ft.define(lsn, defs)
-	ft.next = max(ft.next, uint32(next))
+	ft.next, ft.stale = max(ft.next, uint32(next)), true
 	ft.saved = lsn
 	return ft, nil
 }

@@ -37,6 +37,9 @@ type MergeOptions struct {
 	// applied twice instead of never. A value below that of all inputs is raised.
 	AppliedDeletes uint64
 
+	// DroppedFields are the numbers of fields whose values are left out, ascending.
+	DroppedFields []uint32
+
 	// Verify reads the output back before Merge returns.
 	Verify bool
 
@@ -52,7 +55,7 @@ type MergeOptions struct {
 type MergeResult struct {
 	Info
 	Overwritten int64 // values for which a newer file had another
-	Deleted     int64 // values that deletes took away
+	Deleted     int64 // values that deletes took away, and those of dropped fields
 	Copied      int   // blocks that were copied without decoding
 }
 
@@ -74,7 +77,10 @@ func Merge(ctx context.Context, fs vfs.FS, path string, opt MergeOptions, inputs
 	if err != nil {
 		return MergeResult{}, err
 	}
-	m := merger{writer: w, pace: opt.Pace, hold: opt.Hold, held: MergeMemory(len(inputs)), sources: make([]mergeSource, len(inputs))}
+	m := merger{
+		writer: w, pace: opt.Pace, hold: opt.Hold, held: MergeMemory(len(inputs)),
+		sources: make([]mergeSource, len(inputs)), dropped: opt.DroppedFields,
+	}
 	var values int64
 	for i, in := range inputs {
 		m.sources[i].Input = in
@@ -135,7 +141,12 @@ func addFields(fields []FieldDef, r *Reader) ([]FieldDef, error) {
 		i := slices.IndexFunc(fields, func(g FieldDef) bool { return g.Number == f.Number })
 		if i < 0 {
 			fields = append(fields, f)
-		} else if fields[i] != f {
+			continue
+		}
+		// A field that was renamed has its new name in newer files.
+		if was := fields[i]; was.Measurement == f.Measurement && was.Type == f.Type {
+			fields[i].Name = f.Name
+		} else {
 			return fields, fmt.Errorf("%s: field %d is %q of %q (%v), elsewhere %q of %q (%v): %w", r.Path(), f.Number,
 				f.Name, f.Measurement, f.Type, fields[i].Name, fields[i].Measurement, fields[i].Type, ErrConflict)
 		}
@@ -166,6 +177,7 @@ type merger struct {
 	hold    func(bytes int64)
 	held    int64 // bytes, as hold was told
 	sources []mergeSource
+	dropped []uint32 // fields that are left out
 	rows    RowMerger
 	spans   []MergeInput
 	result  MergeResult
@@ -214,7 +226,11 @@ func (m *merger) mergeSeries(ctx context.Context, series model.SeriesID) (err er
 		if first == nil {
 			return nil
 		}
-		if m.canCopy(first, limit) {
+		copies, err := m.canCopy(first, limit)
+		if err != nil {
+			return err
+		}
+		if copies {
 			b := &first.refs[first.next]
 			if err := m.writer.AddEncoded(b); err != nil {
 				return err
@@ -283,26 +299,27 @@ func (m *merger) first() (first *mergeSource, limit int64) {
 }
 
 // canCopy reports whether the next block of a source can go to the output as it
-// is: it overlaps no other, no delete touches it, and it is neither small itself
-// nor does it make the rows before it a small block.
-func (m *merger) canCopy(s *mergeSource, limit int64) bool {
+// is: it overlaps no other, no delete touches it, no field of it was dropped, and
+// it is neither small itself nor does it make the rows before it a small block.
+func (m *merger) canCopy(s *mergeSource, limit int64) (bool, error) {
 	if s.loaded {
-		return false
+		return false, nil
 	}
 	b := &s.refs[s.next]
 	target := m.writer.opt.BlockRows
 	if b.Shared() || b.Range.Max >= limit || b.Rows < target-target/4 {
-		return false
+		return false, nil
 	}
 	if waiting := m.writer.waiting(b.Series); waiting > 0 && waiting < target/4 {
-		return false
+		return false, nil
 	}
 	for i := range s.deletes {
 		if s.deletes[i].Range.Overlaps(b.Range) {
-			return false
+			return false, nil
 		}
 	}
-	return true
+	dropped, err := m.hasDropped(b)
+	return !dropped, err
 }
 
 // waiting returns how many rows of a series are not in a block yet.
@@ -352,6 +369,12 @@ func (m *merger) decode(ctx context.Context, s *mergeSource) (err error) {
 	b := &s.refs[s.next]
 	if s.fields, err = b.Fields(s.fields[:0]); err != nil {
 		return err
+	}
+	if had := len(s.fields); had > 0 {
+		if s.fields = m.keepFields(s.fields); len(s.fields) == 0 {
+			s.next++
+			return nil
+		}
 	}
 	if err := s.Reader.ReadBlock(b, s.fields, &s.block); err != nil {
 		return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -49,6 +51,28 @@ func (o naive) over(newer naive) (overwritten int64) {
 	return overwritten
 }
 
+// drop removes all values of fields and returns how many there were.
+func (o naive) drop(fields []uint32) (n int64) {
+	for _, values := range o {
+		for _, f := range fields {
+			n += int64(len(values[f]))
+			delete(values, f)
+		}
+	}
+	return n
+}
+
+// someFields takes some of the fields of tests in every third round, once all.
+func someFields(r *rand.Rand, round int) (numbers []uint32) {
+	for _, f := range testFields {
+		if round%3 == 2 && r.IntN(2) == 0 || round == 9 {
+			numbers = append(numbers, f.Number)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
 // forcedCodec takes every codec in turn, and every other round the cheapest.
 func forcedCodec(round int) encoding.Codec {
 	if round%2 == 0 {
@@ -64,6 +88,7 @@ func TestMergeAgainstOracle(t *testing.T) {
 		dir := t.TempDir()
 		files := 1 + r.IntN(5)
 		want := make(naive)
+		dropped := someFields(r, round)
 		var overwritten, deleted, rewritten int64
 		var inputs []Input
 		for i := range files {
@@ -94,11 +119,12 @@ func TestMergeAgainstOracle(t *testing.T) {
 				in.Deletes = append(in.Deletes, d)
 				deleted += one.remove(d)
 			}
+			deleted += one.drop(dropped)
 			overwritten += want.over(one)
 			inputs = append(inputs, in)
 		}
 		path := filepath.Join(dir, "out.tsm")
-		opt := MergeOptions{BlockRows: 40 + r.IntN(60), AppliedDeletes: 5, Verify: true}
+		opt := MergeOptions{BlockRows: 40 + r.IntN(60), AppliedDeletes: 5, Verify: true, DroppedFields: dropped}
 		opt.SparseRows = 1 + r.IntN(20)
 		opt.Codecs.Codec = forcedCodec(round)
 		var paced int
@@ -121,12 +147,16 @@ func TestMergeAgainstOracle(t *testing.T) {
 		if err := Publish(vfs.OS(), path); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readAll(openFile(t, vfs.OS(), path))
+		out := openFile(t, vfs.OS(), path)
+		got, err := readAll(out)
 		if err == nil {
 			err = got.equal(want)
 		}
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
+		}
+		if out.HasField(dropped) {
+			t.Errorf("round %d: %v, dropped were %v", round, out.Fields(), dropped)
 		}
 		rewritten += result.Values
 		if t.Failed() {
@@ -183,6 +213,20 @@ func TestMergeRefuses(t *testing.T) {
 		renamed[i].Name += "!"
 	}
 	c := open("c.tsm", WriterOptions{Generation: 3, Fields: renamed})
+	if _, err := Merge(context.Background(), vfs.OS(), out, MergeOptions{}, a, c); err != nil {
+		t.Errorf("fields have new names: %v", err)
+	}
+	fields := openFile(t, vfs.OS(), out+vfs.TempSuffix).Fields()
+	if len(fields) == 0 || slices.ContainsFunc(fields, func(f FieldDef) bool { return !slices.Contains(renamed, f) }) {
+		t.Errorf("fields are %+v, want the newest names", fields)
+	}
+	if err := vfs.OS().Remove(out + vfs.TempSuffix); err != nil {
+		t.Fatal(err)
+	}
+	for i := range renamed {
+		renamed[i].Measurement += "!"
+	}
+	c = open("c.tsm", WriterOptions{Generation: 3, Fields: renamed})
 	if _, err := Merge(context.Background(), vfs.OS(), out, MergeOptions{}, a, c); !errors.Is(err, ErrConflict) {
 		t.Errorf("other fields: %v", err)
 	}

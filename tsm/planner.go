@@ -47,7 +47,7 @@ func (o *PlanOptions) EnsureDefaults() {
 type FileInfo struct {
 	Info
 	Busy    bool // a job works on it
-	Deletes bool // deletes apply to it
+	Deletes bool // deletes apply to it, or it has values of dropped fields
 }
 
 // Job is a merge to do.
