@@ -54,6 +54,7 @@ type Coordinator struct {
 	MaxSelectBuckets     int
 	MaxFillBuckets       int
 	MaxQueryMemory       Size
+	MaxGroupCache        Size
 }
 
 // Retention is the section of the job that removes what is too old.

@@ -116,6 +116,9 @@ var settings = []setting{
 	{section: "coordinator", key: "max-query-memory", def: "0", check: sizeAtLeast(0),
 		doc:   "Memory that one query may take. `0` leaves it to `data.memory-limit`.",
 		field: func(c *Config) any { return &c.Coordinator.MaxQueryMemory }},
+	{section: "coordinator", key: "max-group-cache", def: "16m", check: sizeAtLeast(0),
+		doc:   "Memory in which the series that queries found, sorted and grouped are kept for the next ones, as long as no series come or go; at most a 32nd of `data.memory-limit`. `0` keeps none.",
+		field: func(c *Config) any { return &c.Coordinator.MaxGroupCache }},
 
 	{section: "retention", key: "enabled", def: "true",
 		doc:   "Remove shards that are older than their retention policy.",

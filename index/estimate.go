@@ -17,7 +17,7 @@ func (x *Index) EstimateTagValues(measurement string, keys []string, shards []ui
 		return 0, err
 	}
 	defer s.release()
-	within := x.presence.union(shards)
+	within := x.Present(shards)
 	dicts, err := s.dictionaries(measurement, keys, within)
 	if err != nil || len(dicts) == 0 {
 		return 0, err
@@ -93,7 +93,7 @@ func (x *Index) sketchKey(measurement string, parts []dictionary, shards []uint6
 	var wanted []*roaring.Bitmap // of these
 	used := make([]*valueSketch, 0, len(shards))
 	for _, shard := range shards {
-		present := x.presence.union([]uint64{shard})
+		present := x.Present([]uint64{shard})
 		ids := roaring.New()
 		for _, d := range parts {
 			ids = roaring.Or(ids, roaring.And(d.ids, present))

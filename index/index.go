@@ -33,6 +33,7 @@ type Index struct {
 	seriesDir string
 	indexDir  string
 	seed      uint64
+	instance  uint64
 	log       *seriesLog
 
 	fingerprints fingerprintTable
@@ -111,7 +112,7 @@ func Open(ctx context.Context, seriesDir, indexDir string, opt Options) (*Index,
 	if err := opt.Validate(); err != nil {
 		return nil, fmt.Errorf("options of series index: %w", err)
 	}
-	x := &Index{opt: opt, seriesDir: seriesDir, indexDir: indexDir}
+	x := &Index{opt: opt, seriesDir: seriesDir, indexDir: indexDir, instance: instances.Add(1)}
 	if err := x.prepare(); err != nil {
 		return nil, err
 	}
@@ -376,7 +377,22 @@ func (x *Index) RemovePresent(shard uint64, ids *roaring.Bitmap) { x.presence.re
 
 // Present returns the series that have data in one of the shards. The caller
 // owns the bitmap.
-func (x *Index) Present(shards []uint64) *roaring.Bitmap { return x.presence.union(shards) }
+func (x *Index) Present(shards []uint64) *roaring.Bitmap {
+	ids, _ := x.presence.union(shards)
+	return ids
+}
+
+// PresentVersion is Present with a number that stands for the result: as long as it
+// is the same, the same shards have the same series, and these the same tags.
+func (x *Index) PresentVersion(shards []uint64) (ids *roaring.Bitmap, version uint64) {
+	return x.presence.union(shards)
+}
+
+// instances counts the indexes that this process has opened.
+var instances atomic.Uint64
+
+// Instance returns a number that no other index of this process has.
+func (x *Index) Instance() uint64 { return x.instance }
 
 // Shards returns the shards whose presence is known, sorted.
 func (x *Index) Shards() []uint64 { return x.presence.shards() }

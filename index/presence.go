@@ -14,12 +14,14 @@ type presence struct {
 	mu      sync.RWMutex // guards the fields below
 	byShard map[uint64]*roaring.Bitmap
 	last    uint32 // the greatest id that was ever present
+	changes uint64 // so many times the sets were changed
 }
 
 func (p *presence) load(shards map[uint64]*roaring.Bitmap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.byShard = shards
+	p.changes++
 	for _, bm := range shards {
 		p.seenLocked(bm)
 	}
@@ -49,6 +51,7 @@ func (p *presence) mark(shard uint64, ids []model.SeriesID) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.changes++
 	bm := p.shardLocked(shard)
 	for _, id := range ids {
 		bm.Add(uint32(id))
@@ -75,6 +78,7 @@ func (p *presence) has(shard uint64, ids []model.SeriesID) bool {
 func (p *presence) set(shard uint64, bm *roaring.Bitmap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.changes++
 	p.shardLocked(shard)
 	p.byShard[shard] = bm
 	p.seenLocked(bm)
@@ -83,18 +87,22 @@ func (p *presence) set(shard uint64, bm *roaring.Bitmap) {
 func (p *presence) drop(shard uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.changes++
 	delete(p.byShard, shard)
 }
 
 func (p *presence) remove(shard uint64, ids *roaring.Bitmap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.changes++
 	if bm := p.byShard[shard]; bm != nil {
 		bm.AndNot(ids)
 	}
 }
 
-func (p *presence) union(shards []uint64) *roaring.Bitmap {
+// union returns the ids that are present in some of the shards, and the number of
+// changes up to then: with the same number it is the same set.
+func (p *presence) union(shards []uint64) (ids *roaring.Bitmap, changes uint64) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	out := roaring.New()
@@ -103,7 +111,7 @@ func (p *presence) union(shards []uint64) *roaring.Bitmap {
 			out.Or(bm)
 		}
 	}
-	return out
+	return out, p.changes
 }
 
 func (p *presence) shards() []uint64 {

@@ -10,12 +10,26 @@ type columnBuilder struct {
 	nulls bool
 }
 
+// reset starts a new column in the memory of the last.
 func (b *columnBuilder) reset() {
 	c := &b.col
-	*b = columnBuilder{col: Column{
-		Floats: c.Floats[:0], Integers: c.Integers[:0], Unsigneds: c.Unsigneds[:0], Booleans: c.Booleans[:0],
-		Strings: c.Strings[:0], Present: c.Present[:0],
-	}}
+	switch c.Kind {
+	case FloatColumn:
+		c.Floats = c.Floats[:0]
+	case IntegerColumn, TimeColumn:
+		c.Integers = c.Integers[:0]
+	case UnsignedColumn:
+		c.Unsigneds = c.Unsigneds[:0]
+	case BooleanColumn:
+		c.Booleans = c.Booleans[:0]
+	case StringColumn:
+		clear(c.Strings)
+		c.Strings = c.Strings[:0]
+	case AnyColumn:
+		c.Any = nil
+	}
+	c.Kind, c.Present = NullColumn, c.Present[:0]
+	b.rows, b.nulls = 0, false
 }
 
 // column returns what was collected, valid until the next reset.

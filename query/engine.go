@@ -18,6 +18,7 @@ type Engine struct {
 	opt     Options
 	running runningTable
 	reads   readTotals // of statements that have ended
+	groups  groupCache
 }
 
 // New returns an engine over a catalog and the storage that goes with it.
@@ -25,6 +26,7 @@ func New(cat *catalog.Catalog, st Storage, opt Options) *Engine {
 	opt.EnsureDefaults()
 	return &Engine{
 		catalog: cat, storage: st, opt: opt,
+		groups:  groupCache{account: opt.GroupMemory},
 		running: runningTable{clock: opt.Clock, most: opt.MaxConcurrent, queue: opt.MaxQueued, wait: opt.QueueTimeout},
 	}
 }
@@ -155,6 +157,7 @@ func (e *Engine) Metrics() Metrics {
 	m := e.running.count()
 	c := e.reads.counts()
 	m.RowsDecoded, m.BlocksSummed, m.CellsSummed = c.rows, c.blocks, c.cells
+	m.Groups = e.groups.count()
 	return m
 }
 

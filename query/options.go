@@ -17,6 +17,10 @@ type Options struct {
 	// Memory is what all queries together draw from. Nil means no bound.
 	Memory *budget.Account
 
+	// GroupMemory is what sorted and grouped series take that are kept for the next statements; its limit bounds them.
+	// Nil keeps none.
+	GroupMemory *budget.Account
+
 	MaxQueryBytes    int64 // memory of one query; 0: no limit of its own
 	MaxSelectPoints  int   // rows that one SELECT may read; 0: no limit
 	MaxSelectSeries  int   // series that one SELECT may read; 0: no limit

@@ -32,6 +32,8 @@ type Metrics struct {
 	// What functions were computed from: rows that were decoded, blocks and cells
 	// whose statistics were enough.
 	RowsDecoded, BlocksSummed, CellsSummed int64
+
+	Groups GroupCacheMetrics
 }
 
 // runningTable knows the queries that run, so that they can be shown and killed. When there are as many as may be, the

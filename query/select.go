@@ -216,6 +216,12 @@ type rowEmitter struct {
 	columns []columnBuilder
 	rows    int
 	same    bool // the rows go on with the series of the result before
+
+	result Result // the last one, and what it points to
+	list   [1]*Series
+	series Series
+	shown  []Tag
+	values []Column
 }
 
 func (e *rowEmitter) add(r *row) error {
@@ -244,16 +250,24 @@ func (e *rowEmitter) add(r *row) error {
 	return nil
 }
 
-// send emits what was collected. more says that the statement goes on, partial that the series does.
+// send emits what was collected. more says that the statement goes on, partial that the series does. The result lies in
+// memory of the emitter, since nobody keeps it.
 func (e *rowEmitter) send(more, partial bool) error {
-	s := &Series{
-		Name: e.name, Tags: e.tags.tags(), Columns: e.names, Values: make([]Column, len(e.columns)),
+	e.shown = e.tags.appendTo(e.shown[:0])
+	e.values = e.values[:0]
+	for i := range e.columns {
+		e.values = append(e.values, e.columns[i].column())
+	}
+	e.series = Series{
+		Name: e.name, Columns: e.names, Values: e.values,
 		Rows: e.rows, Continued: e.same, Partial: partial, Location: e.location,
 	}
-	for i := range e.columns {
-		s.Values[i] = e.columns[i].column()
+	if len(e.shown) > 0 {
+		e.series.Tags = e.shown
 	}
-	err := e.run.send(&Result{Series: []*Series{s}, Partial: more})
+	e.list[0] = &e.series
+	e.result = Result{Series: e.list[:], Partial: more}
+	err := e.run.send(&e.result)
 	for i := range e.columns {
 		e.columns[i].reset()
 	}

@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"slices"
-	"sort"
 
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
@@ -56,27 +55,94 @@ func (r *statementRun) newSource(view *openView, measurement string, opt *scanOp
 	if cond.filter != nil && isNone(cond.filter) {
 		return s, nil
 	}
-	set, err := view.view.Series(measurement, cond.filter)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.memory.reserve(int64(set.Len()) * seriesBytes); err != nil {
-		return nil, err
-	}
-	if err := s.group(set, cond); err != nil {
+	if err := s.findSeries(cond); err != nil {
 		return nil, err
 	}
 	s.limitGroups()
 	return s, r.countSeries(len(s.series))
 }
 
+// findSeries finds the series that meet the condition and sorts them into groups.
+func (s *source) findSeries(cond *tagCondition) error {
+	if !cond.isConjunction() {
+		return s.sortSeries(cond)
+	}
+	rest, none := cond.forMatching()
+	if none {
+		return nil
+	}
+	if s.readsTags(rest) {
+		return s.sortSeries(cond)
+	}
+	cache := &s.run.engine.groups
+	key, version, ok := s.groupKey(cond)
+	if ok {
+		if g := cache.get(key, version); g != nil {
+			return s.takeGrouped(g, rest)
+		}
+	}
+	if err := s.sortSeries(cond); err != nil {
+		return err
+	}
+	if ok && len(s.series) >= minCachedSeries {
+		cache.put(s.grouped(string(key), version))
+	}
+	return nil
+}
+
+// takeGrouped makes groups that were kept those of the source.
+func (s *source) takeGrouped(g *groupedSeries, rest influxql.Expr) error {
+	if err := s.run.memory.reserve(int64(len(g.series)) * seriesBytes); err != nil {
+		return err
+	}
+	s.groups = g.groups
+	s.series = make([]sourceSeries, len(g.series))
+	for i, id := range g.series {
+		s.series[i].id = id
+	}
+	if rest != nil {
+		for i := range s.series {
+			s.series[i].rest = rest
+		}
+	}
+	return nil
+}
+
+// grouped returns the series and groups of the source in a form to be kept.
+func (s *source) grouped(key string, version cursor.SeriesVersion) *groupedSeries {
+	g := &groupedSeries{key: key, version: version, groups: s.groups, series: make([]model.SeriesID, len(s.series))}
+	for i := range s.series {
+		g.series[i] = s.series[i].id
+	}
+	return g
+}
+
+// sortSeries asks the view for the series and sorts them into groups.
+func (s *source) sortSeries(cond *tagCondition) error {
+	set, err := s.view.view.Series(s.measurement, cond.filter)
+	if err != nil {
+		return err
+	}
+	if err := s.run.memory.reserve(int64(set.Len()) * seriesBytes); err != nil {
+		return err
+	}
+	return s.group(set, cond)
+}
+
 // group sorts the series into groups and the groups into the order of the answer.
 func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
-	keepTags := s.readsTags()
 	fixed := cond.isConjunction()
+	var rest influxql.Expr
+	none, keepTags := false, false
+	if fixed {
+		rest, none = cond.forMatching()
+		keepTags = s.readsTags(rest)
+	} else {
+		keepTags = s.readsTags(s.opt.condition)
+	}
 	if fixed && !keepTags {
 		if len(s.opt.groupBy) == 0 {
-			s.groupAll(set, cond)
+			s.groupAll(set, rest, none)
 			return nil
 		}
 		set.Only(s.opt.groupBy)
@@ -91,13 +157,8 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 		byID    = map[string]int{}
 		counts  []int
 		tags    model.Tags
-		id      []byte
-		rest    influxql.Expr
-		none    bool
+		maker   = tagsetMaker{keys: s.opt.groupBy}
 	)
-	if fixed {
-		rest, none = cond.forMatching()
-	}
 	for i := range set.Len() {
 		if i%4096 == 0 && s.run.ctx.Err() != nil {
 			return s.run.ctx.Err()
@@ -109,11 +170,11 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 		if none {
 			continue
 		}
-		id = appendTagsetID(id[:0], s.opt.groupBy, tags)
+		id := maker.id(tags)
 		g, ok := byID[string(id)]
 		if !ok {
 			g = len(groups)
-			key := newTagset(s.opt.groupBy, seriesValues(tags, s.opt.groupBy))
+			key := maker.make()
 			byID[key.id] = g
 			groups = append(groups, seriesGroup{tags: key, outer: key.subset(s.opt.dimensions)})
 			counts = append(counts, 0)
@@ -130,15 +191,12 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 	for i := range order {
 		order[i] = i
 	}
-	sort.Slice(order, func(i, j int) bool {
-		a, b := &groups[order[i]], &groups[order[j]]
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := &groups[i], &groups[j]
 		if !s.opt.ascending {
 			a, b = b, a
 		}
-		if a.outer.id != b.outer.id {
-			return a.outer.id < b.outer.id
-		}
-		return a.tags.id < b.tags.id
+		return cmp.Or(cmp.Compare(a.outer.id, b.outer.id), cmp.Compare(a.tags.id, b.tags.id))
 	})
 	s.groups = make([]seriesGroup, len(groups))
 	place, next := make([]int, len(groups)), 0
@@ -197,8 +255,7 @@ func (s *source) shardOffers(f cursor.Field, span model.TimeRange) (bool, error)
 }
 
 // groupAll makes one group of all series; their tags are not looked at.
-func (s *source) groupAll(set cursor.SeriesSet, cond *tagCondition) {
-	rest, none := cond.forMatching()
+func (s *source) groupAll(set cursor.SeriesSet, rest influxql.Expr, none bool) {
 	if none || set.Len() == 0 {
 		return
 	}
@@ -212,17 +269,18 @@ func (s *source) groupAll(set cursor.SeriesSet, cond *tagCondition) {
 	s.groups = []seriesGroup{{tags: noTags, outer: noTags, last: len(s.series)}}
 }
 
-// readsTags reports whether values of tags are among what the statement reads from rows.
-func (s *source) readsTags() bool {
+// readsTags reports whether values of tags are among what the statement reads from rows; condition is what is left for
+// them of its own.
+func (s *source) readsTags(condition influxql.Expr) bool {
 	for _, ref := range s.opt.aux {
 		if s.tagRef(ref) {
 			return true
 		}
 	}
-	if s.opt.condition == nil {
+	if condition == nil {
 		return false
 	}
-	for _, ref := range influxql.ExprNames(s.opt.condition) {
+	for _, ref := range influxql.ExprNames(condition) {
 		if s.tagRef(&ref) {
 			return true
 		}

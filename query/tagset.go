@@ -73,48 +73,76 @@ func (t *tagset) subset(keys []string) *tagset {
 	return newTagset(keys, values)
 }
 
-// tags returns the set as an answer shows it.
-func (t *tagset) tags() []Tag {
-	if len(t.keys) == 0 {
-		return nil
-	}
-	out := make([]Tag, len(t.keys))
+// appendTo appends the set as an answer shows it.
+func (t *tagset) appendTo(dst []Tag) []Tag {
 	for i := range t.keys {
-		out[i] = Tag{Key: t.keys[i], Value: t.values[i]}
+		dst = append(dst, Tag{Key: t.keys[i], Value: t.values[i]})
 	}
-	return out
+	return dst
 }
 
-// seriesValues returns the values that a series has for sorted keys.
-func seriesValues(tags model.Tags, keys []string) []string {
-	values := make([]string, len(keys))
-	for i, k := range keys {
-		for j := range tags {
-			if string(tags[j].Key) == k {
-				values[i] = string(tags[j].Value)
-				break
-			}
-		}
-	}
-	return values
+// tagsetMaker makes tagsets of sorted keys from the tags of series, many in one piece of memory.
+type tagsetMaker struct {
+	keys   []string
+	buf    []byte // the id of the series at hand
+	ends   []int  // of its values in buf
+	sets   []tagset
+	values []string
 }
 
-// appendTagsetID appends what newTagset would give as the id of the values that a series has for sorted keys.
-func appendTagsetID(dst []byte, keys []string, tags model.Tags) []byte {
-	for _, k := range keys {
-		dst = append(append(dst, k...), 0)
+// id returns what newTagset would give as the id of the values that a series has for the keys, valid until the next call.
+func (m *tagsetMaker) id(tags model.Tags) []byte {
+	m.buf, m.ends = m.buf[:0], m.ends[:0]
+	for _, k := range m.keys {
+		m.buf = append(append(m.buf, k...), 0)
 	}
 	at := 0 // tags are sorted too
-	for _, k := range keys {
+	for _, k := range m.keys {
 		for at < len(tags) && string(tags[at].Key) < k {
 			at++
 		}
 		if at < len(tags) && string(tags[at].Key) == k {
-			dst = append(dst, tags[at].Value...)
+			m.buf = append(m.buf, tags[at].Value...)
 		}
-		dst = append(dst, 0)
+		m.ends = append(m.ends, len(m.buf))
+		m.buf = append(m.buf, 0)
 	}
-	return dst
+	return m.buf
+}
+
+// Tagsets are made in pieces of so many.
+const (
+	firstTagsets = 4
+	mostTagsets  = 256
+)
+
+// make returns the tagset of the last id.
+func (m *tagsetMaker) make() *tagset {
+	if len(m.keys) == 0 {
+		return noTags
+	}
+	if len(m.sets) == cap(m.sets) {
+		n := min(max(2*cap(m.sets), firstTagsets), mostTagsets)
+		m.sets, m.values = make([]tagset, 0, n), make([]string, 0, n*len(m.keys))
+	}
+	id := string(m.buf)
+	from := len(m.values)
+	at := len(id) - m.valueBytes()
+	for _, end := range m.ends {
+		m.values = append(m.values, id[at:end])
+		at = end + 1
+	}
+	m.sets = append(m.sets, tagset{keys: m.keys, values: m.values[from:len(m.values):len(m.values)], id: id})
+	return &m.sets[len(m.sets)-1]
+}
+
+// valueBytes returns the bytes of the last id that are for values.
+func (m *tagsetMaker) valueBytes() int {
+	n := len(m.buf)
+	for _, k := range m.keys {
+		n -= len(k) + 1
+	}
+	return n
 }
 
 // subsetter computes subsets for one list of keys and remembers the last one, since points come in runs of one set.

@@ -22,6 +22,12 @@ func collectQueries(c *monitor.Collector, m query.Metrics) {
 	c.Counter("query_rows_decoded_total", "Rows that were decoded for functions.", float64(m.RowsDecoded))
 	c.Counter("query_blocks_summed_total", "Blocks that functions took by their statistics, without decoding them.", float64(m.BlocksSummed))
 	c.Counter("query_cells_summed_total", "Aggregate cells that functions took instead of the rows of an hour.", float64(m.CellsSummed))
+	c.Gauge("query_groups_kept", "Sorted and grouped sets of series that are kept for the next queries.", float64(m.Groups.Entries))
+	c.Gauge("query_groups_bytes", "Memory of the sets of series that are kept.", float64(m.Groups.Bytes))
+	c.Counter("query_groups_hits_total", "Sources of queries whose set of series was kept.", float64(m.Groups.Hits))
+	c.Counter("query_groups_misses_total", "Sources of queries whose set of series was not kept, or has changed.", float64(m.Groups.Misses))
+	c.Counter("query_groups_dropped_total", "Kept sets of series that were dropped because series came or went.", float64(m.Groups.Dropped))
+	c.Counter("query_groups_evicted_total", "Kept sets of series that made room for others.", float64(m.Groups.Evicted))
 	c.Counter("query_seconds_total", "Time of the queries that have ended.", m.Duration.Seconds())
 }
 

@@ -132,10 +132,21 @@ func taskOptions(c config.ContinuousQueries, log *slog.Logger, clk clock.Clock) 
 	return task.Options{Clock: clk, Every: c.RunInterval, LogRuns: c.LogEnabled, Log: log}
 }
 
+// groupCacheShare is the part of the memory limit that kept sets of series may take at most: one of so many.
+const groupCacheShare = 32
+
 func queryOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) query.Options {
 	c := cfg.Coordinator
+	var groups *budget.Account
+	if most := int64(c.MaxGroupCache); most > 0 {
+		if limit := memory.Limit(); limit > 0 {
+			most = min(most, max(limit/groupCacheShare, 1))
+		}
+		groups = memory.Account("query-groups", most)
+	}
 	return query.Options{
 		Memory:           memory.Account("queries", 0),
+		GroupMemory:      groups,
 		MaxQueryBytes:    int64(c.MaxQueryMemory),
 		MaxSelectPoints:  c.MaxSelectPoint,
 		MaxSelectSeries:  c.MaxSelectSeries,

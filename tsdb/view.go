@@ -3,6 +3,7 @@ package tsdb
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +45,7 @@ func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.Ti
 		}
 	}
 	slices.SortFunc(v.shards, func(a, b *shardView) int { return cmp.Compare(a.spec.Range.Min, b.spec.Range.Min) })
-	v.present = d.index.Present(v.ids)
+	v.present, v.version = d.index.PresentVersion(v.ids)
 	if err := errors.Join(d.lostSeries(v.present), v.lostFiles()); err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
@@ -72,6 +73,7 @@ type view struct {
 	shards  []*shardView
 	ids     []uint64
 	present *roaring.Bitmap // series that have rows in the shards
+	version uint64          // of present, as the index counts
 	epoch   uint32          // of the database's gate
 	lent    bool            // another view holds what it needs
 
@@ -149,6 +151,18 @@ func (sv *shardView) limit(c *cache, ct *cacheTable, durable uint64) uint32 {
 
 // Range returns the time range that the view was opened with.
 func (v *view) Range() model.TimeRange { return v.span }
+
+// SeriesVersion tells which series the view has; false for a view of chosen ones.
+func (v *view) SeriesVersion() (cursor.SeriesVersion, bool) {
+	if v.lent {
+		return cursor.SeriesVersion{}, false
+	}
+	shards := make([]byte, 0, 8*len(v.ids))
+	for _, id := range v.ids {
+		shards = binary.LittleEndian.AppendUint64(shards, id)
+	}
+	return cursor.SeriesVersion{Index: v.db.index.Instance(), Version: v.version, Shards: string(shards)}, true
+}
 
 // Measurements returns the measurements that have series in the view.
 func (v *view) Measurements() ([]string, error) {

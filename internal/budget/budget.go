@@ -99,5 +99,9 @@ func (a *Account) Release(n int64) {
 	a.budget.used.Add(-n)
 }
 
+// Limit returns the most bytes that the account may hold, 0 when only the budget
+// bounds them.
+func (a *Account) Limit() int64 { return a.limit }
+
 // Used returns the bytes that the account holds.
 func (a *Account) Used() int64 { return a.used.Load() }
