@@ -24,7 +24,9 @@ func (x *Index) Lookup(fp model.Fingerprint) (model.SeriesID, bool) { return x.f
 // wrote must not reach Replay. A nil journal stands for one that does nothing.
 //
 // After an error ids holds the ids that exist and zero for the others. Keys are
-// not kept.
+// not kept. Of several new series none is created when they are more than
+// MaxSeries or might be more than MaxTagValues allow; who wants those that fit
+// resolves key by key, and then learns of a TagValuesError.
 func (x *Index) Resolve(keys [][]byte, fps []model.Fingerprint, ids []model.SeriesID, journal func(first model.SeriesID, created [][]byte) error) error {
 	if len(fps) != len(keys) || len(ids) != len(keys) {
 		return fmt.Errorf("resolve %d series: %d fingerprints and %d ids", len(keys), len(fps), len(ids))
@@ -94,6 +96,10 @@ func (x *Index) create(keys [][]byte, ids []model.SeriesID, journal func(first m
 	if err != nil {
 		return err
 	}
+	grown, err := x.admitValues(created)
+	if err != nil {
+		return err
+	}
 	first, err := x.admit(len(created))
 	if err != nil {
 		return err
@@ -105,6 +111,9 @@ func (x *Index) create(keys [][]byte, ids []model.SeriesID, journal func(first m
 	}
 	if err := x.insert(first, created); err != nil {
 		return err
+	}
+	for _, c := range grown {
+		c.exact++
 	}
 	for i := range keys {
 		if ids[i] == 0 {
@@ -223,6 +232,7 @@ func (d *delta) addAll(first uint32, keys [][]byte) {
 func (x *Index) Replay(first model.SeriesID, keys [][]byte) error {
 	x.createMu.Lock()
 	defer x.createMu.Unlock()
+	x.values = valueCounts{}
 	s, err := x.acquire()
 	if err != nil {
 		return err

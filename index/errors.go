@@ -27,6 +27,10 @@ var (
 	ErrSeriesLimit = errors.New("database has run out of series ids")
 	// ErrMaxSeries says that the configured number of series is reached.
 	ErrMaxSeries = errors.New("limit of series is reached")
+	// ErrMaxValues says that a tag key has as many values as it may have, or
+	// that some new series might be too many for it. Of one series the error is
+	// a *TagValuesError.
+	ErrMaxValues = errors.New("limit of tag values is reached")
 	// ErrSeriesLog says that the series log could not be written. After a failed
 	// write the next creation tries again; after a failed sync no series is
 	// created until the index is opened again.

@@ -136,6 +136,7 @@ func (x *Index) bury(ids *roaring.Bitmap) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.burials.Add(1)
 	if x.snap.dead != nil {
 		ids = roaring.Or(ids, x.snap.dead)
 	}

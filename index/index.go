@@ -46,7 +46,8 @@ type Index struct {
 	frozenEnd    logPosition
 	generations  generations // of the files of the series log
 
-	createMu sync.Mutex // serialises creations: ids, log and journal have one order
+	createMu sync.Mutex // serialises creations: ids, log and journal have one order; guards values
+	values   valueCounts
 
 	mu     sync.RWMutex // guards the fields below
 	snap   snapshot
@@ -56,6 +57,7 @@ type Index struct {
 	damaged atomic.Bool // the checkpoint turned out damaged since
 
 	rewritten  atomic.Int64 // segments of the series log
+	burials    atomic.Int64 // times that series were made dead
 	regexStats regexStats
 }
 

@@ -29,6 +29,14 @@ type Options struct {
 	// but that of the ids.
 	MaxSeries int
 
+	// MaxTagValues is the number of values that a tag key may have among the
+	// series of a measurement; 0 means no limit.
+	MaxTagValues int
+
+	// OverflowValue is a value that every tag key may have beyond that; empty:
+	// there is none.
+	OverflowValue string
+
 	// SegmentBytes is the size from which on a segment of the series log is
 	// followed by a new one. 0 means 64 MiB.
 	SegmentBytes int64
@@ -65,6 +73,9 @@ func (o *Options) Validate() error {
 	}
 	if o.MaxSeries < 0 {
 		errs = append(errs, fmt.Errorf("max series: %d is negative", o.MaxSeries))
+	}
+	if o.MaxTagValues < 0 {
+		errs = append(errs, fmt.Errorf("max tag values: %d is negative", o.MaxTagValues))
 	}
 	if o.SegmentBytes < segmentHeaderSize || o.SegmentBytes > math.MaxUint32/2 {
 		errs = append(errs, fmt.Errorf("segment bytes: %d is not between %d and %d", o.SegmentBytes, segmentHeaderSize, math.MaxUint32/2))
