@@ -39,11 +39,15 @@ type Data struct {
 	MaxConcurrentCompactions       int
 	MaxFieldConflictSize           Size
 	MaxSeriesPerDatabase           int
+	MaxValuesPerTag                int
+	OverflowTagValues              bool
 }
 
 // Coordinator is the section of writes and queries on their way.
 type Coordinator struct {
 	WriteTimeout         time.Duration
+	MaxFuture            time.Duration
+	CountFutureAfter     time.Duration
 	QueryTimeout         time.Duration
 	LogQueriesAfter      time.Duration
 	MaxConcurrentQueries int
@@ -109,6 +113,7 @@ type HTTP struct {
 	MaxBodySize          Size
 	MaxInflatedBodySize  Size
 	MaxInflateRatio      int
+	MaxPointsPerRequest  int
 	MaxRowLimit          int
 	MaxConnectionLimit   int
 	MaxConcurrentWrites  int

@@ -134,13 +134,26 @@ func (b *body) grow(n int) error {
 // the log's frame, its series.
 const rowBytes = 96
 
+// sampleBytes is about what a sample of Prometheus or OTLP takes in its message, at least.
+const sampleBytes = 16
+
+// lineRows returns how many points a body of line protocol may have.
+func lineRows(data []byte) int { return bytes.Count(data, []byte{'\n'}) }
+
+// sampleRows returns how many points a message of Prometheus or OTLP may have.
+func sampleRows(data []byte) int { return len(data) / sampleBytes }
+
 // forRows takes the memory that storing a large body's points needs. Small bodies go without: what they need is gone in a
 // moment.
-func (b *body) forRows() error {
+func (b *body) forRows(rows func(data []byte) int, most int) error {
 	if len(b.data) <= ratioFloor || b.reader.memory == nil {
 		return nil
 	}
-	more := int64(bytes.Count(b.data, []byte{'\n'})) * rowBytes
+	n := rows(b.data)
+	if most > 0 {
+		n = min(n, most) // with more than that nothing is stored
+	}
+	more := int64(n) * rowBytes
 	if err := b.reader.memory.Reserve(more); err != nil {
 		return err
 	}

@@ -60,8 +60,11 @@ func writeFailureOf(err error, bucket string) failure {
 		database *ingest.DatabaseNotFoundError
 		policy   *ingest.PolicyNotFoundError
 		refused  *ingest.ForbiddenError
+		tooMany  *ingest.TooManyPointsError
 	)
 	switch {
+	case errors.As(err, &tooMany):
+		return failure{status: http.StatusRequestEntityTooLarge, text: tooMany.Error()}
 	case errors.As(err, &refused):
 		return failure{status: http.StatusForbidden, text: refused.Error(), v2text: "insufficient permissions for write"}
 	case errors.As(err, &partial):

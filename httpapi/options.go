@@ -63,6 +63,8 @@ type Limits struct {
 	MaxInflatedBytes int64 // of a body after decompression; 0: 250,000,000, negative: no limit
 	MaxInflateRatio  int64 // of inflated to wire bytes, for bodies above a megabyte; 0: 200, negative: no limit
 
+	MaxPoints int // of a write, in any protocol; 0: no limit
+
 	MaxConcurrentWrites  int           // 0: no limit
 	MaxEnqueuedWrites    int           // writes that wait for one of those; 0: none waits
 	EnqueuedWriteTimeout time.Duration // how long they wait; 0: without limit
@@ -123,7 +125,7 @@ func (o *Options) Validate() error {
 		name  string
 		value int64
 	}{
-		{"MaxConcurrentWrites", int64(l.MaxConcurrentWrites)}, {"MaxEnqueuedWrites", int64(l.MaxEnqueuedWrites)},
+		{"MaxPoints", int64(l.MaxPoints)}, {"MaxConcurrentWrites", int64(l.MaxConcurrentWrites)}, {"MaxEnqueuedWrites", int64(l.MaxEnqueuedWrites)},
 		{"EnqueuedWriteTimeout", int64(l.EnqueuedWriteTimeout)}, {"WriteTimeout", int64(l.WriteTimeout)},
 		{"MaxRows", int64(l.MaxRows)}, {"MaxMsgpackBytes", int64(l.MaxMsgpackBytes)},
 	} {

@@ -27,9 +27,10 @@ func (h *Handler) serveMetricsWrite(w http.ResponseWriter, r *http.Request) {
 		refuse(w, *f)
 		return
 	}
-	h.withBody(w, r, refuse, func(ctx context.Context, backend *Backend, data []byte) {
+	h.withBody(w, r, sampleRows, refuse, func(ctx context.Context, backend *Backend, data []byte) {
 		points := pointsPool.Get().(*remote.Points)
 		defer func() { points.Reset(); pointsPool.Put(points) }()
+		points.Limit(h.opt.Limits.MaxPoints)
 		report, err := remote.DecodeMetrics(data, asJSON, points)
 		if err != nil {
 			refuse(w, failure{status: http.StatusBadRequest, text: err.Error()})
@@ -37,6 +38,7 @@ func (h *Handler) serveMetricsWrite(w http.ResponseWriter, r *http.Request) {
 		}
 		if points.Len() > 0 {
 			h.scope(r, &req)
+			req.Beyond = points.Beyond()
 			err = backend.Writer.WriteBatch(ctx, req, points.Batch())
 		}
 		if err == nil {

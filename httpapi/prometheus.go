@@ -37,9 +37,10 @@ func (h *Handler) servePromWrite(w http.ResponseWriter, r *http.Request) {
 		decode = remote.DecodeWriteV2
 	}
 	alwaysSnappy(r)
-	h.withBody(w, r, writeFailure, func(ctx context.Context, backend *Backend, data []byte) {
+	h.withBody(w, r, sampleRows, writeFailure, func(ctx context.Context, backend *Backend, data []byte) {
 		points := pointsPool.Get().(*remote.Points)
 		defer func() { points.Reset(); pointsPool.Put(points) }()
+		points.Limit(h.opt.Limits.MaxPoints)
 		report, err := decode(data, points)
 		if err != nil {
 			writeFailure(w, failure{status: http.StatusBadRequest, text: err.Error()})
@@ -47,6 +48,7 @@ func (h *Handler) servePromWrite(w http.ResponseWriter, r *http.Request) {
 		}
 		if points.Len() > 0 {
 			h.scope(r, &req)
+			req.Beyond = points.Beyond()
 			if err := backend.Writer.WriteBatch(ctx, req, points.Batch()); err != nil {
 				h.countPartial(err)
 				writeFailure(w, writeFailureOf(err, ""))

@@ -42,6 +42,16 @@ func (e *ForbiddenError) Error() string {
 	return fmt.Sprintf("not authorized to write to measurement %q", e.Measurement)
 }
 
+// TooManyPointsError says that a write has more points than its request allows.
+// Nothing of it is stored.
+type TooManyPointsError struct {
+	Points, Limit int // of lines, those are counted that may be points
+}
+
+func (e *TooManyPointsError) Error() string {
+	return fmt.Sprintf("max-points-per-request limit exceeded: (%d/%d)", e.Points, e.Limit)
+}
+
 // ParseError says that no line of a body could be stored because of its form.
 type ParseError struct {
 	// Lines has one text per refused line: unable to parse '<line>': <reason>.
@@ -62,10 +72,13 @@ const (
 	BeyondRetention              // older than the retention policy keeps
 	FieldConflict                // another field type than the shard has
 	SeriesLimit                  // a new series, and the database has as many as it may
+	ValuesLimit                  // a new value of a tag, and the tag has as many as it may
+	BeyondFuture                 // further in the future than the server takes
 
 	// The causes below are those of writes of which nothing was stored.
 	NotFound    // no such database or retention policy
 	Forbidden   // the sender may not write to a measurement
+	TooMany     // the request has more points than it may
 	Busy        // the cache or a queue is full
 	NoSpace     // the disk is full
 	Unavailable // the log has failed
@@ -77,8 +90,8 @@ const (
 // String returns the name of the cause in metrics.
 func (c Cause) String() string {
 	return [...]string{
-		"malformed", "invalid_key", "beyond_retention", "field_conflict", "max_series",
-		"not_found", "forbidden", "busy", "no_space", "unavailable", "interrupted", "internal",
+		"malformed", "invalid_key", "beyond_retention", "field_conflict", "max_series", "max_values", "beyond_future",
+		"not_found", "forbidden", "too_many_points", "busy", "no_space", "unavailable", "interrupted", "internal",
 	}[c]
 }
 
@@ -87,11 +100,14 @@ func causeOf(err error) Cause {
 	var database *DatabaseNotFoundError
 	var policy *PolicyNotFoundError
 	var forbidden *ForbiddenError
+	var tooMany *TooManyPointsError
 	switch {
 	case errors.As(err, &database), errors.As(err, &policy):
 		return NotFound
 	case errors.As(err, &forbidden):
 		return Forbidden
+	case errors.As(err, &tooMany):
+		return TooMany
 	case errors.Is(err, ErrBusy):
 		return Busy
 	case errors.Is(err, ErrNoSpace):

@@ -15,6 +15,7 @@ type Metrics struct {
 	Rows     int64 // rows stored
 	Values   int64 // field values stored
 	Refused  [causes]Refused
+	Noticed  [notices]Noticed
 
 	// Of databases that widen.
 	Widened int64 // rows with values that were converted
@@ -28,7 +29,27 @@ type Refused struct {
 	Example Example // the last one
 }
 
-// Example is a refusal, for those who look for its origin.
+// Notice is why points that were stored are worth a look.
+type Notice uint8
+
+// The notices.
+const (
+	Overflowed Notice = iota // a value of a tag was replaced, because the tag has as many as it may
+	Future                   // the timestamp is further in the future than clocks differ
+	notices
+)
+
+// String returns the name of the notice in metrics.
+func (n Notice) String() string { return [...]string{"overflow", "future"}[n] }
+
+// Noticed counts the rows with one notice.
+type Noticed struct {
+	Notice  Notice
+	Rows    int64
+	Example Example // the last one
+}
+
+// Example is a refusal or a notice, for those who look for its origin.
 type Example struct {
 	Reason, Client, Database string
 	Time                     time.Time
@@ -37,8 +58,9 @@ type Example struct {
 type counters struct {
 	requests, failed, rows, values, widened, kept atomic.Int64
 
-	mu      sync.Mutex // guards refused
+	mu      sync.Mutex // guards the fields below
 	refused [causes]Refused
+	noticed [notices]Noticed
 }
 
 // maxExampleBytes bounds the text of an example.
@@ -52,6 +74,12 @@ func (c *counters) note(r *refusals, client, database string, at time.Time) {
 		}
 		c.add(Cause(cause), n, Example{Reason: r.examples[cause], Client: client, Database: database, Time: at})
 	}
+	for notice, n := range r.noticed {
+		if n == 0 {
+			continue
+		}
+		c.notice(Notice(notice), n, Example{Reason: r.remarks[notice], Client: client, Database: database, Time: at})
+	}
 }
 
 // add counts rows that were refused for one cause.
@@ -61,6 +89,15 @@ func (c *counters) add(cause Cause, rows int, e Example) {
 	defer c.mu.Unlock()
 	c.refused[cause].Rows += int64(rows)
 	c.refused[cause].Example = e
+}
+
+// notice counts rows that were stored and are worth a look.
+func (c *counters) notice(notice Notice, rows int, e Example) {
+	e.Reason = strings.Clone(e.Reason[:min(len(e.Reason), maxExampleBytes)])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noticed[notice].Rows += int64(rows)
+	c.noticed[notice].Example = e
 }
 
 // failed counts the rows of a write of which nothing was stored, and returns its
@@ -87,8 +124,11 @@ func (w *Writer) Metrics() Metrics {
 	c := &w.metrics
 	m := Metrics{Requests: c.requests.Load(), Failed: c.failed.Load(), Rows: c.rows.Load(), Values: c.values.Load(), Widened: c.widened.Load(), Kept: c.kept.Load()}
 	c.mu.Lock()
-	m.Refused = c.refused
+	m.Refused, m.Noticed = c.refused, c.noticed
 	c.mu.Unlock()
+	for i := range m.Noticed {
+		m.Noticed[i].Notice = Notice(i)
+	}
 	for i := range m.Refused {
 		m.Refused[i].Cause = Cause(i)
 	}

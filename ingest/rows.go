@@ -7,34 +7,69 @@ import (
 	"time"
 
 	"github.com/timberlinedb/timberline/model"
+	"github.com/timberlinedb/timberline/tsdb"
 )
 
 // reservedName may name neither a tag nor the only field of a point: it is the
 // column of the timestamp in every answer.
 const reservedName = "time"
 
-// keep returns the range of the timestamps that a policy still keeps and counts
-// the older rows as refused; any is false when nothing is left.
-func keep(b *model.Batch, oldest int64, refused *refusals) (span model.TimeRange, any bool) {
+// bounds says which timestamps are stored.
+type bounds struct {
+	oldest int64 // what the policy still keeps
+	newest int64 // that the server takes
+	future int64 // timestamps after it are noticed
+}
+
+// keep returns the range of the timestamps that lie within the bounds and counts
+// the other rows as refused; any is false when nothing is left.
+func keep(b *model.Batch, in bounds, refused *refusals) (span model.TimeRange, any bool) {
 	span = model.TimeRange{Min: math.MaxInt64, Max: math.MinInt64}
-	late, example := 0, ""
+	late, early := 0, 0
 	for _, t := range b.Tables {
 		for _, at := range t.Times {
-			if at < oldest {
+			switch {
+			case at < in.oldest:
 				if late == 0 {
-					example = fmt.Sprintf("point of measurement %q at %s is older than the retention policy keeps", t.Measurement, timeText(at))
+					refused.examples[BeyondRetention] = fmt.Sprintf("point of measurement %q at %s is older than the retention policy keeps", t.Measurement, timeText(at))
 				}
 				late++
+				continue
+			case at > in.newest:
+				if early == 0 {
+					refused.examples[BeyondFuture] = fmt.Sprintf("point of measurement %q at %s is further in the future than the server takes", t.Measurement, timeText(at))
+				}
+				early++
 				continue
 			}
 			span.Min, span.Max = min(span.Min, at), max(span.Max, at)
 		}
 	}
 	if late > 0 {
-		refused.examples[BeyondRetention] = example
 		refused.add(BeyondRetention, "points beyond retention policy", late)
 	}
+	if early > 0 {
+		refused.add(BeyondFuture, "points beyond max-future", early)
+	}
+	if !span.Empty() && span.Max > in.future {
+		noticeFuture(b, in, refused)
+	}
 	return span, !span.Empty()
+}
+
+// noticeFuture counts rows that are stored although their time has not come.
+func noticeFuture(b *model.Batch, in bounds, refused *refusals) {
+	for _, t := range b.Tables {
+		for _, at := range t.Times {
+			if at <= in.future || at > in.newest {
+				continue
+			}
+			if refused.noticed[Future] == 0 {
+				refused.remarks[Future] = fmt.Sprintf("point of measurement %q at %s is in the future", t.Measurement, timeText(at))
+			}
+			refused.noticed[Future]++
+		}
+	}
 }
 
 func timeText(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }
@@ -182,6 +217,9 @@ type refusals struct {
 	cause     Cause    // of reasons[0]
 	dropped   [causes]int
 	examples  [causes]string // the first reason of each cause
+
+	noticed [notices]int // rows that are stored
+	remarks [notices]string
 }
 
 // maxReasonBytes bounds what an answer tells of malformed lines; the lines that
@@ -232,6 +270,22 @@ func (r *refusals) add(c Cause, reason string, rows int) {
 	}
 	r.reasons = append(r.reasons, reason)
 	r.dropped[c] += rows
+}
+
+// limited takes over what became of rows at the limits of the index.
+func (r *refusals) limited(result tsdb.WriteResult) {
+	if n := result.SeriesRefused; n > 0 {
+		r.add(SeriesLimit, fmt.Sprintf("max-series-per-database limit exceeded: (%d)", result.MaxSeries), n)
+	}
+	if n := result.ValuesRefused; n > 0 {
+		r.add(ValuesLimit, result.ValuesReason, n)
+	}
+	if n := result.Overflowed; n > 0 {
+		if r.noticed[Overflowed] == 0 {
+			r.remarks[Overflowed] = result.OverflowReason
+		}
+		r.noticed[Overflowed] += n
+	}
 }
 
 // err returns what the client is told when stored rows were stored.

@@ -1,11 +1,14 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/timberlinedb/timberline/catalog"
 	"github.com/timberlinedb/timberline/conflict"
@@ -22,6 +25,7 @@ type Writer struct {
 	clock   clock.Clock
 	metrics counters
 
+	limits     Limits
 	subscriber *Subscriber     // nil: nobody subscribes
 	conflicts  *conflict.Store // nil: no database keeps its field conflicts
 
@@ -52,6 +56,33 @@ func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock, to ...*Subscr
 // that they would have to refuse. It is called before the first write.
 func (w *Writer) KeepConflicts(to *conflict.Store) { w.conflicts = to }
 
+// Limits say how far timestamps may lie in the future.
+type Limits struct {
+	// MaxFuture refuses points that lie further in the future; 0: none is
+	// refused.
+	MaxFuture time.Duration
+	// NoticeFuture counts points that are stored and lie further in the future;
+	// 0: all that do.
+	NoticeFuture time.Duration
+}
+
+// Limit sets the limits. It is called before the first write.
+func (w *Writer) Limit(l Limits) { w.limits = l }
+
+// bounds returns which timestamps a policy takes at a time.
+func (w *Writer) bounds(p *catalog.Policy, now time.Time) bounds {
+	in := bounds{oldest: p.Oldest(now), newest: math.MaxInt64, future: later(now, w.limits.NoticeFuture)}
+	if w.limits.MaxFuture > 0 {
+		in.newest = later(now, w.limits.MaxFuture)
+	}
+	return in
+}
+
+// later returns the timestamp that lies d after now, or the last one that there is.
+func later(now time.Time, d time.Duration) int64 {
+	return now.UnixNano() + min(int64(d), math.MaxInt64-now.UnixNano())
+}
+
 // Request is a write of line protocol.
 type Request struct {
 	Database, Policy string // the empty policy is the default one
@@ -63,6 +94,14 @@ type Request struct {
 	// RefuseConflicts refuses values whose type is not that of their field, also
 	// where the database widens.
 	RefuseConflicts bool
+
+	// MaxPoints refuses a write with more points; 0: no limit. Lines of a body
+	// that are neither blank nor a comment count, be they well-formed or not.
+	MaxPoints int
+
+	// Beyond is the number of points of a batch that were left out of it because
+	// there were MaxPoints already.
+	Beyond int
 
 	// Measurements are those that the sender may write; nil: any.
 	Measurements []string
@@ -76,6 +115,11 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	target, err := w.target(req.Database, req.Policy)
 	if err != nil {
 		return w.failed(err, points(req.Body), req.Client, req.Database)
+	}
+	if limit := req.MaxPoints; limit > 0 && bytes.Count(req.Body, []byte{'\n'}) >= limit {
+		if n := points(req.Body); n > limit {
+			return w.failed(&TooManyPointsError{n, limit}, n, req.Client, req.Database)
+		}
 	}
 	s := w.scratch.Get().(*scratch)
 	defer w.release(s)
@@ -146,6 +190,9 @@ func (w *Writer) writeBatch(ctx context.Context, req Request, b *model.Batch) er
 	if err != nil {
 		return w.failed(err, b.Rows(), req.Client, req.Database)
 	}
+	if n := b.Rows() + req.Beyond; req.MaxPoints > 0 && n > req.MaxPoints {
+		return w.failed(&TooManyPointsError{n, req.MaxPoints}, n, req.Client, req.Database)
+	}
 	if err := checkScope(b, req.Measurements); err != nil {
 		return w.failed(err, b.Rows(), req.Client, req.Database)
 	}
@@ -207,7 +254,7 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 	}
 	checkNames(b, &refused)
 	now := w.clock.Now()
-	span, any := keep(b, to.policy.Oldest(now), &refused)
+	span, any := keep(b, w.bounds(to.policy, now), &refused)
 
 	var last uint64
 	stored := 0
@@ -220,9 +267,7 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		last = max(last, result.LSN)
 		stored += result.Rows
 		w.metrics.values.Add(int64(result.Values))
-		if n := result.SeriesRefused; n > 0 {
-			refused.add(SeriesLimit, fmt.Sprintf("max-series-per-database limit exceeded: (%d)", result.MaxSeries), n)
-		}
+		refused.limited(result)
 		if result.Dropped > 0 && to.widen && !req.RefuseConflicts && w.conflicts != nil {
 			result, err = w.settle(ctx, to, part, result, client)
 			if err != nil {

@@ -18,7 +18,9 @@ type Points struct {
 	tables map[string]*table
 	rows   int32
 
-	open *table // that the last point is in
+	limit, beyond int // points that may be collected, 0 for any number; those that were left out
+
+	open *table // that the last point is in; nil: it was left out
 	text []byte
 }
 
@@ -44,8 +46,15 @@ type series struct {
 func (p *Points) Reset() {
 	p.batch.Reset()
 	clear(p.tables)
-	p.rows, p.open = 0, nil
+	p.rows, p.open, p.limit, p.beyond = 0, nil, 0, 0
 }
+
+// Limit leaves points out that come when there are n already; 0 stands for no
+// limit. It holds until Reset.
+func (p *Points) Limit(n int) { p.limit = n }
+
+// Beyond returns the number of points that were left out.
+func (p *Points) Beyond() int { return p.beyond }
 
 // Len returns the number of points.
 func (p *Points) Len() int { return int(p.rows) }
@@ -105,6 +114,11 @@ func (p *Points) table(measurement []byte) *table {
 
 // point begins a point; fields follow.
 func (p *Points) point(s series, at int64) {
+	if p.limit > 0 && int(p.rows) >= p.limit {
+		p.beyond++
+		p.open = nil
+		return
+	}
 	t := s.table
 	row := int32(t.Rows())
 	t.Times = append(t.Times, at)
@@ -124,6 +138,9 @@ func (p *Points) integer(name string, v int64) { p.field(name, model.Integer, ui
 
 func (p *Points) field(name string, typ model.FieldType, bits uint64) {
 	t := p.open
+	if t == nil {
+		return
+	}
 	i, ok := t.columns[column{name, typ}]
 	if !ok {
 		i = t.AddColumn([]byte(name), typ)

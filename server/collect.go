@@ -94,6 +94,9 @@ func collectWrites(c *monitor.Collector, w ingest.Metrics, sub ingest.Subscriber
 	for _, r := range w.Refused {
 		c.Counter("points_refused_total", "Points that were not stored, by reason.", float64(r.Rows), monitor.Label{Key: "reason", Value: r.Cause.String()})
 	}
+	for _, n := range w.Noticed {
+		c.Counter("points_noticed_total", "Points that were stored and are worth a look, by reason.", float64(n.Rows), monitor.Label{Key: "reason", Value: n.Notice.String()})
+	}
 	c.Statistic(monitor.Statistic{Name: "write", Values: map[string]any{
 		"req": w.Requests, "pointReq": w.Rows + dropped, "pointReqLocal": w.Rows + dropped,
 		"writeOk": w.Requests - w.Failed, "writeError": w.Failed, "writeDrop": dropped,

@@ -50,6 +50,7 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 			MaxBodyBytes:         limited(int64(h.MaxBodySize)),
 			MaxInflatedBytes:     limited(int64(h.MaxInflatedBodySize)),
 			MaxInflateRatio:      limited(int64(h.MaxInflateRatio)),
+			MaxPoints:            h.MaxPointsPerRequest,
 			MaxConcurrentWrites:  h.MaxConcurrentWrites,
 			MaxEnqueuedWrites:    h.MaxEnqueuedWrites,
 			EnqueuedWriteTimeout: h.EnqueuedWriteTimeout,
@@ -110,7 +111,7 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 	return tsdb.Options{
 		Budget:            memory,
 		WAL:               wal.Options{SyncMode: mode, SyncInterval: d.WALSyncInterval, Events: logEvents(log)},
-		Index:             index.Options{MaxSeries: d.MaxSeriesPerDatabase},
+		Index:             indexOptions(d),
 		CacheLimit:        cache,
 		ShardCacheBytes:   int64(d.CacheSnapshotMemorySize),
 		FlushAge:          d.CacheSnapshotWriteColdDuration,
@@ -120,6 +121,17 @@ func storeOptions(cfg config.Config, log *slog.Logger, memory *budget.Budget) ts
 		CompactionBurst:   int64(d.CompactThroughputBurst),
 		Events:            storeEvents(log),
 	}
+}
+
+// overflowValue is what a tag has in place of a value that is one too many.
+const overflowValue = "__overflow__"
+
+func indexOptions(d config.Data) index.Options {
+	opt := index.Options{MaxSeries: d.MaxSeriesPerDatabase, MaxTagValues: d.MaxValuesPerTag}
+	if d.OverflowTagValues {
+		opt.OverflowValue = overflowValue
+	}
+	return opt
 }
 
 func subscriberOptions(c config.Subscriber, log *slog.Logger) ingest.SubscriberOptions {

@@ -32,6 +32,9 @@ func (s *Server) refusals() refusals {
 	for _, r := range s.writer.Metrics().Refused {
 		all = append(all, refusal{r.Cause.String(), r.Rows, r.Example.Reason, r.Example.Client, r.Example.Database, r.Example.Time})
 	}
+	for _, n := range s.writer.Metrics().Noticed {
+		all = append(all, refusal{n.Notice.String(), n.Rows, n.Example.Reason, n.Example.Client, n.Example.Database, n.Example.Time})
+	}
 	all = append(all, refusal{
 		reason: "field_conflict_kept", points: s.writer.Metrics().Kept, last: "SHOW FIELD CONFLICTS ON a database tells them",
 	})

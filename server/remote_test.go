@@ -31,6 +31,22 @@ func promSamples() string {
 	return string(snappy.Encode(nil, m.Marshal(nil)))
 }
 
+// promMany is a remote write of some samples of one series.
+func promMany(samples int) string {
+	var pool easyproto.MarshalerPool
+	m := pool.Get()
+	series := m.MessageMarshaler().AppendMessage(1)
+	label := series.AppendMessage(1)
+	label.AppendString(1, "__name__")
+	label.AppendString(2, "up")
+	for i := range samples {
+		sample := series.AppendMessage(2)
+		sample.AppendDouble(1, 1)
+		sample.AppendInt64(2, 1_700_000_000_000+int64(i)*1000)
+	}
+	return string(snappy.Encode(nil, m.Marshal(nil)))
+}
+
 func promQuery(queries int, job string) string {
 	var pool easyproto.MarshalerPool
 	m := pool.Get()

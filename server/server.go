@@ -135,6 +135,7 @@ func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) 
 		s.subscriber = ingest.NewSubscriber(s.catalog, subscriberOptions(s.cfg.Subscriber, s.log))
 	}
 	s.writer = ingest.New(s.catalog, s.store, s.clock, s.subscriber)
+	s.writer.Limit(ingest.Limits{MaxFuture: s.cfg.Coordinator.MaxFuture, NoticeFuture: s.cfg.Coordinator.CountFutureAfter})
 	if err := s.openConflicts(); err != nil {
 		return err
 	}

@@ -159,56 +159,6 @@ func (sh *shard) drop() error {
 	return errors.Join(sh.shut(), fs.RemoveAll(sh.dir), fs.SyncDir(filepath.Dir(sh.dir)))
 }
 
-// resolve gives every row of b its series, creating those that do not exist.
-func (db *database) resolve(b *model.Batch) (refused int, err error) {
-	for at, t := range b.Tables {
-		if len(t.NewKeys) == 0 {
-			continue
-		}
-		keys := make([][]byte, len(t.NewKeys))
-		prints := make([]model.Fingerprint, len(t.NewKeys))
-		ids := make([]model.SeriesID, len(t.NewKeys))
-		for i, k := range t.NewKeys {
-			keys[i] = k.Key
-			if int(k.Row) < len(t.Fingerprints) {
-				prints[i] = t.Fingerprints[k.Row]
-			}
-		}
-		err := db.index.Resolve(keys, prints, ids, db.journal)
-		full := errors.Is(err, index.ErrMaxSeries)
-		if full {
-			err = db.resolveSome(keys, prints, ids)
-		}
-		if err != nil {
-			return refused, fmt.Errorf("number the series of %q: %w", t.Measurement, db.ended(err))
-		}
-		var bad []int32
-		for i, k := range t.NewKeys {
-			t.Series[k.Row] = ids[i]
-			if ids[i] == 0 {
-				bad = append(bad, k.Row)
-			}
-		}
-		if full && len(bad) > 0 {
-			refused += len(bad)
-			b.Tables[at] = withoutRows(t, bad)
-		}
-	}
-	return refused, nil
-}
-
-// resolveSome finds the ids of known series and makes new ones as long as there
-// is room; the others stay without.
-func (db *database) resolveSome(keys [][]byte, prints []model.Fingerprint, ids []model.SeriesID) error {
-	for i := range keys {
-		err := db.index.Resolve(keys[i:i+1], prints[i:i+1], ids[i:i+1], db.journal)
-		if err != nil && !errors.Is(err, index.ErrMaxSeries) {
-			return err
-		}
-	}
-	return nil
-}
-
 // ended returns the error of the store in place of one that tells that the index
 // is closed: because the database was dropped, or with the store.
 func (db *database) ended(err error) error {

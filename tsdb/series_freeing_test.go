@@ -163,3 +163,40 @@ func TestGate(t *testing.T) {
 		t.Error("not settled when all have left")
 	}
 }
+
+// A tag that is full takes new values when series with its values are freed.
+func TestFreedTagValuesMakeRoom(t *testing.T) {
+	fs := vfs.NewMem()
+	opt := testOptions(fs)
+	opt.Index.MaxTagValues = 2
+	s := openTest(t, fs, opt)
+	defer func() { closeTest(t, s) }()
+	mustWrite(t, s, hostPoint("a", 1), hostPoint("b", 1001))
+	refused := func(p point) int {
+		t.Helper()
+		res, err := s.Write(context.Background(), 1, 12, batchOf(s.Series(1), []point{p}))
+		if err == nil {
+			err = s.Commit(context.Background(), res.LSN)
+		}
+		if err != nil || res.Rows+res.ValuesRefused != 1 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res.ValuesRefused
+	}
+	if refused(hostPoint("c", 1001)) != 1 || refused(hostPoint("a", 1001)) != 0 {
+		t.Fatal("of two values more a new one was not refused, or a known one was")
+	}
+	if err := s.DropShard(1, 12); err != nil {
+		t.Fatal(err)
+	}
+	if n := upkeep(t, s); n != 1 {
+		t.Fatalf("%d series were freed, want that of b", n)
+	}
+	if err := s.EnsureShard(1, ShardSpec{ID: 13, Policy: 1, Range: model.TimeRange{Min: 1000, Max: 1999}}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.Write(context.Background(), 1, 13, batchOf(s.Series(1), []point{hostPoint("c", 1002), hostPoint("d", 1003)}))
+	if err != nil || res.Rows != 1 || res.ValuesRefused != 1 || res.ValuesReason != `max-values-per-tag limit exceeded (2/2): measurement="m" tag="host" value="d"` {
+		t.Fatalf("%+v, %v", res, err)
+	}
+}

@@ -19,6 +19,12 @@ type WriteResult struct {
 	// SeriesRefused is the number of rows of new series beyond MaxSeries.
 	SeriesRefused, MaxSeries int
 
+	// ValuesRefused is the number of rows that would give a tag key more values
+	// than MaxTagValues, ValuesReason why the first of them was refused.
+	// Overflowed is the number of rows that were stored under OverflowValue instead.
+	ValuesRefused, Overflowed    int
+	ValuesReason, OverflowReason string
+
 	// Conflicts are the refused rows, by table.
 	Conflicts []TypeConflict
 }
@@ -34,7 +40,8 @@ type TypeConflict struct {
 // Write appends the rows of b, which all lie in the time range of the shard, to
 // the log and the cache. It does not wait for the disk: the rows count, and are
 // seen by readers, when Commit of the LSN in the result has returned. Rows whose
-// field types contradict those of the shard are left out and counted, and so are rows of new series beyond the limit of series.
+// field types contradict those of the shard are left out and
+// counted, and so are rows of new series beyond the limits of series and of the values of a tag.
 //
 // The batch is changed: series are filled in. Who has filled in some himself
 // holds the series (see HoldSeries).
@@ -47,12 +54,14 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 		return WriteResult{}, err
 	}
 	defer d.gate.leave(d.gate.enter())
-	refused, err := d.resolve(b)
+	limited, err := d.resolve(b)
 	if err != nil {
 		return WriteResult{}, err
 	}
 	res, err := sh.write(b)
-	res.SeriesRefused, res.MaxSeries = refused, s.opt.Index.MaxSeries
+	res.SeriesRefused, res.MaxSeries = limited.series, s.opt.Index.MaxSeries
+	res.ValuesRefused, res.ValuesReason = limited.values, limited.valuesReason
+	res.Overflowed, res.OverflowReason = limited.overflowed, limited.overflowReason
 	sh.activity.wrote(res, err)
 	s.counters.rowsWritten.Add(int64(res.Rows))
 	s.counters.valuesWritten.Add(int64(res.Values))
