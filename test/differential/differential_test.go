@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/timberlinedb/timberline/test/blackbox"
+	"github.com/timberlinedb/timberline/test/original"
 )
 
 const (
@@ -45,15 +46,15 @@ func environmentNumber(t *testing.T, name string, fallback int) int {
 // TIMBERLINE_STATEMENT texts to ask instead, one a
 // line.
 func TestSameAnswers(t *testing.T) {
-	theirs := startOriginal(t)
+	theirs := original.Start(t)
 	ours := blackbox.Start(t, t.TempDir())
 	seed := uint64(environmentNumber(t, "TIMBERLINE_SEED", defaultSeed))
 	n := environmentNumber(t, "TIMBERLINE_DIFFERENTIAL", defaultStatements)
 	t.Logf("TIMBERLINE_SEED=%d, %d statements", seed, n)
-	for _, server := range []string{theirs.url, ours.URL} {
+	for _, server := range []string{theirs, ours.URL} {
 		load(t, server, seed)
 	}
-	c := comparison{t: t, theirs: theirs.url, ours: ours.URL, explained: make(map[string]int)}
+	c := comparison{t: t, theirs: theirs, ours: ours.URL, explained: make(map[string]int)}
 	if text := os.Getenv("TIMBERLINE_STATEMENT"); text != "" {
 		for _, text := range strings.Split(text, "\n") {
 			c.statement(-1, text)

@@ -34,6 +34,9 @@ import (
 // pluginNames are the inputs of Telegraf's default configuration.
 var pluginNames = []string{"cpu", "mem", "disk", "diskio", "net", "system", "processes", "kernel", "swap"}
 
+// host is the tag that all metrics get.
+const host = "telegraf-test"
+
 // gather runs every input several times and returns all of its metrics. Each
 // round has its own second, so that rounds do not fall on one timestamp.
 func gather(t *testing.T, rounds int) []telegraf.Metric {
@@ -71,7 +74,7 @@ func gather(t *testing.T, rounds int) []telegraf.Metric {
 				t.Logf("input %s: %v", name, err)
 			}
 			for _, m := range acc.GetTelegrafMetrics() {
-				m.AddTag("host", "telegraf-test")
+				m.AddTag("host", host)
 				m.SetTime(at)
 				all = append(all, m)
 			}
@@ -193,7 +196,7 @@ func TestPluginsWriteAndEverythingIsFoundAgain(t *testing.T) {
 	s.Kill()
 	s = blackbox.Start(t, dir)
 	checkAll(t, s, "telegraf", want)
-	checkDashboards(t, s)
+	checkDashboards(t, s, want)
 	t.Logf("%d values of %d metrics, through two plugins, a stop and a kill", len(want), len(metrics))
 }
 

@@ -1,4 +1,4 @@
-package differential
+package original
 
 import (
 	"fmt"
@@ -11,27 +11,30 @@ import (
 	"time"
 )
 
-// original is a running InfluxDB 1.x.
-type original struct {
-	url string
-	log string // file
+// program is what is looked for in the path.
+const program = "influxd"
+
+// Installed says that there is one.
+func Installed() bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
-// startOriginal runs the influxd of the machine on a directory and ports of its own; it is killed when the test ends.
-func startOriginal(t *testing.T) *original {
+// Start runs it on a directory and ports of its own and returns its address; it is killed when the test ends. Without one
+// the test is skipped.
+func Start(t *testing.T) string {
 	t.Helper()
-	program, err := exec.LookPath("influxd")
-	if err != nil {
+	if !Installed() {
 		t.Skip("no influxd to compare with: the Debian package influxdb is not installed")
 	}
 	dir := t.TempDir()
 	address := freeAddress(t)
 	file := filepath.Join(dir, "influxdb.conf")
-	if err := os.WriteFile(file, []byte(originalConfig(dir, address)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(configuration(dir, address)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := &original{url: "http://" + address, log: filepath.Join(dir, "log")}
-	log, err := os.Create(o.log)
+	logFile := filepath.Join(dir, "log")
+	log, err := os.Create(logFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,24 +51,25 @@ func startOriginal(t *testing.T) *original {
 		<-ended
 		log.Close()
 	})
-	o.waitReady(t, ended)
-	return o
+	url := "http://" + address
+	waitReady(t, url, logFile, ended)
+	return url
 }
 
 // readyTimeout bounds the wait for the first answer.
 const readyTimeout = time.Minute
 
-func (o *original) waitReady(t *testing.T, ended chan error) {
+func waitReady(t *testing.T, url, logFile string, ended chan error) {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < readyTimeout; time.Sleep(10 * time.Millisecond) {
 		select {
 		case err := <-ended:
 			ended <- err
-			text, _ := os.ReadFile(o.log)
+			text, _ := os.ReadFile(logFile)
 			t.Fatalf("influxd ended at start: %v\n%s", err, text)
 		default:
 		}
-		resp, err := http.Get(o.url + "/ping")
+		resp, err := http.Get(url + "/ping")
 		if err != nil {
 			continue
 		}
@@ -87,8 +91,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// originalConfig is the default configuration on other paths, without its own statistics.
-func originalConfig(dir, address string) string {
+// configuration is the default configuration on other paths, without its own statistics.
+func configuration(dir, address string) string {
 	return fmt.Sprintf(`reporting-disabled = true
 bind-address = "127.0.0.1:0"
 [meta]
