@@ -5,14 +5,15 @@ import "github.com/timberlinedb/timberline/model"
 // columnBuilder collects the values of one output column. It takes the type of the first value that is not null; when
 // another type turns up, the column becomes one of any types.
 type columnBuilder struct {
-	col   Column
-	rows  int
-	nulls bool
+	col     *Column // where the values go; a list of columns is filled in place
+	present []uint64
+	rows    int
+	nulls   bool // present has a bit for each row; before the first null there are none
 }
 
 // reset starts a new column in the memory of the last.
 func (b *columnBuilder) reset() {
-	c := &b.col
+	c := b.col
 	switch c.Kind {
 	case FloatColumn:
 		c.Floats = c.Floats[:0]
@@ -28,17 +29,16 @@ func (b *columnBuilder) reset() {
 	case AnyColumn:
 		c.Any = nil
 	}
-	c.Kind, c.Present = NullColumn, c.Present[:0]
-	b.rows, b.nulls = 0, false
+	c.Kind, c.Present = NullColumn, nil
+	b.present, b.rows, b.nulls = b.present[:0], 0, false
 }
 
-// column returns what was collected, valid until the next reset.
-func (b *columnBuilder) column() Column {
-	c := b.col
-	if !b.nulls {
-		c.Present = nil
+// finish completes the column, which is valid until the next reset.
+func (b *columnBuilder) finish() *Column {
+	if b.nulls {
+		b.col.Present = b.present
 	}
-	return c
+	return b.col
 }
 
 // appendTime adds a timestamp; a column of times has nothing else.
@@ -72,16 +72,19 @@ func (b *columnBuilder) append(v value) {
 
 // mark sets whether the row at hand has a value.
 func (b *columnBuilder) mark(present bool) {
-	if b.rows>>6 == len(b.col.Present) {
-		b.col.Present = append(b.col.Present, 0)
+	if b.rows>>6 == len(b.present) {
+		b.present = append(b.present, 0)
 	}
 	if present {
-		b.col.Present[b.rows>>6] |= 1 << (b.rows & 63)
+		b.present[b.rows>>6] |= 1 << (b.rows & 63)
 	}
 }
 
 func (b *columnBuilder) appendNull() {
-	b.nulls = true
+	if !b.nulls {
+		b.nulls = true
+		b.present = allBits(b.present, b.rows)
+	}
 	b.mark(false)
 	b.appendZero()
 }
@@ -102,7 +105,9 @@ func (b *columnBuilder) appendZero() {
 }
 
 func (b *columnBuilder) appendTyped(v value) {
-	b.mark(true)
+	if b.nulls {
+		b.mark(true)
+	}
 	switch v.kind {
 	case model.Float:
 		b.col.Floats = append(b.col.Floats, v.float())
@@ -121,7 +126,7 @@ func (b *columnBuilder) appendTyped(v value) {
 func (b *columnBuilder) mix() {
 	rows := make([]any, b.rows, b.rows+1)
 	for i := range rows {
-		if b.nulls && b.col.Null(i) {
+		if b.nulls && b.present[i>>6]&(1<<(i&63)) == 0 {
 			continue
 		}
 		switch b.col.Kind {
@@ -137,6 +142,6 @@ func (b *columnBuilder) mix() {
 			rows[i] = b.col.Strings[i]
 		}
 	}
-	b.col = Column{Kind: AnyColumn, Any: rows}
+	*b.col = Column{Kind: AnyColumn, Any: rows}
 	b.nulls = false
 }

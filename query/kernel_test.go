@@ -156,21 +156,21 @@ func TestTagConditionAgrees(t *testing.T) {
 }
 
 func TestColumnBuilder(t *testing.T) {
-	var b columnBuilder
+	b := columnBuilder{col: new(Column)}
 	for _, v := range []value{{}, floatValue(1), {}, floatValue(2)} {
 		b.append(v)
 	}
-	c := b.column()
+	c := b.finish()
 	if c.Kind != FloatColumn || !c.Null(0) || c.Null(1) || !c.Null(2) || c.Floats[3] != 2 {
 		t.Errorf("got %+v", c)
 	}
 	b.append(stringValue("x"))
-	if c = b.column(); c.Kind != AnyColumn || c.Any[0] != nil || c.Any[1] != 1.0 || c.Any[4] != "x" {
+	if c = b.finish(); c.Kind != AnyColumn || c.Any[0] != nil || c.Any[1] != 1.0 || c.Any[4] != "x" {
 		t.Errorf("got %+v", c)
 	}
 	b.reset()
 	b.append(integerValue(7))
-	if c = b.column(); c.Kind != IntegerColumn || len(c.Integers) != 1 || c.Null(0) {
+	if c = b.finish(); c.Kind != IntegerColumn || len(c.Integers) != 1 || c.Null(0) {
 		t.Errorf("after reset: %+v", c)
 	}
 }

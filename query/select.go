@@ -214,6 +214,7 @@ type rowEmitter struct {
 	name    string
 	tags    *tagset
 	columns []columnBuilder
+	values  []Column // that the builders fill
 	rows    int
 	same    bool // the rows go on with the series of the result before
 
@@ -221,7 +222,6 @@ type rowEmitter struct {
 	list   [1]*Series
 	series Series
 	shown  []Tag
-	values []Column
 }
 
 func (e *rowEmitter) add(r *row) error {
@@ -235,7 +235,10 @@ func (e *rowEmitter) add(r *row) error {
 		}
 	}
 	if e.columns == nil {
-		e.columns = make([]columnBuilder, len(e.names))
+		e.columns, e.values = make([]columnBuilder, len(e.names)), make([]Column, len(e.names))
+		for i := range e.columns {
+			e.columns[i].col = &e.values[i]
+		}
 	}
 	e.open, e.name, e.tags = true, r.name, r.tags
 	columns := e.columns
@@ -254,16 +257,15 @@ func (e *rowEmitter) add(r *row) error {
 // memory of the emitter, since nobody keeps it.
 func (e *rowEmitter) send(more, partial bool) error {
 	e.shown = e.tags.appendTo(e.shown[:0])
-	e.values = e.values[:0]
-	for i := range e.columns {
-		e.values = append(e.values, e.columns[i].column())
-	}
 	e.series = Series{
 		Name: e.name, Columns: e.names, Values: e.values,
 		Rows: e.rows, Continued: e.same, Partial: partial, Location: e.location,
 	}
 	if len(e.shown) > 0 {
 		e.series.Tags = e.shown
+	}
+	for i := range e.columns {
+		e.columns[i].finish()
 	}
 	e.list[0] = &e.series
 	e.result = Result{Series: e.list[:], Partial: more}

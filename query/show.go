@@ -46,10 +46,15 @@ type table struct {
 	name     string
 	names    []string
 	builders []columnBuilder
+	values   []Column // that the builders fill
 }
 
 func newTable(name string, columns ...string) *table {
-	return &table{name: name, names: columns, builders: make([]columnBuilder, len(columns))}
+	t := &table{name: name, names: columns, builders: make([]columnBuilder, len(columns)), values: make([]Column, len(columns))}
+	for i := range t.builders {
+		t.builders[i].col = &t.values[i]
+	}
+	return t
 }
 
 func (t *table) row(values ...value) {
@@ -59,9 +64,9 @@ func (t *table) row(values ...value) {
 }
 
 func (t *table) series() *Series {
-	s := &Series{Name: t.name, Columns: t.names, Values: make([]Column, len(t.names))}
+	s := &Series{Name: t.name, Columns: t.names, Values: t.values}
 	for i := range t.builders {
-		s.Values[i] = t.builders[i].column()
+		t.builders[i].finish()
 	}
 	if len(t.builders) > 0 {
 		s.Rows = t.builders[0].rows
