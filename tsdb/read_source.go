@@ -24,8 +24,8 @@ type fileSource struct {
 	file    *shardFile
 	numbers []uint32 // fields to read
 	refs    []tsm.BlockRef
-	near    tsm.BlockRef // the shared block that was found last
-	single  bool         // one series is read: the rest of a shared block is of no use
+	near    tsm.Near
+	single  bool // one series is read: the rest of a shared block is of no use
 	spans   []unit
 	block   *tsm.Block // lent while the source is in use
 	shared  *sharedMemo
@@ -63,9 +63,6 @@ func (s *fileSource) open(id model.SeriesID, r model.TimeRange) (err error) {
 	s.units = nil
 	if s.refs, err = s.file.reader.BlocksNear(&s.near, id, r, s.refs[:0]); err != nil {
 		return err
-	}
-	if len(s.refs) == 1 && s.refs[0].Shared() {
-		s.near = s.refs[0]
 	}
 	if s.hours == nil || !s.hours.cut(s, id, r) {
 		for i := range s.refs {

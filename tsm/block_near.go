@@ -6,26 +6,63 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
-// BlocksNear is Blocks for a walk over series: near is a block that Blocks found
-// for another series, or the zero BlockRef. When near is shared and holds rows of
-// the series too, the index is not searched.
-func (r *Reader) BlocksNear(near *BlockRef, series model.SeriesID, tr model.TimeRange, dst []BlockRef) ([]BlockRef, error) {
-	if near.reader != r || !near.multi || series < near.first || series > near.last || tr.Empty() {
-		return r.Blocks(series, tr, dst)
-	}
-	list, err := r.seriesList(near)
-	if err != nil {
-		return dst, err
-	}
-	at, ok := slices.BinarySearch(list.ids, int64(series))
-	if !ok {
-		return r.Blocks(series, tr, dst)
-	}
-	if !near.span.Overlaps(tr) {
+// Near remembers where a walk over the series of a file found blocks last. The
+// zero value remembers nothing. It is valid while a reference to the reader is
+// held and serves one walk at a time.
+type Near struct {
+	reader *Reader
+	shared BlockRef // the shared block that was found last
+	single leafPlace
+}
+
+// leafPlace is a place in the index of blocks of one series.
+type leafPlace struct {
+	scan   leafScan       // before the first entry behind those of series
+	leaf   int            // that it walks
+	series model.SeriesID // looked for last; 0: none was
+}
+
+// BlocksNear is Blocks for a walk over series, which goes on searching where the
+// block of the series before was found.
+func (r *Reader) BlocksNear(near *Near, series model.SeriesID, tr model.TimeRange, dst []BlockRef) ([]BlockRef, error) {
+	if tr.Empty() {
 		return dst, nil
 	}
-	b := *near
-	b.Series = series
-	b.firstRow, b.Rows = int(list.starts[at]), int(list.starts[at+1]-list.starts[at])
-	return append(dst, b), nil
+	if near.reader != r {
+		*near = Near{reader: r}
+	}
+	if b := &near.shared; b.multi && series >= b.first && series <= b.last {
+		list, err := r.seriesList(b)
+		if err != nil {
+			return dst, err
+		}
+		if at, ok := slices.BinarySearch(list.ids, int64(series)); ok {
+			if !b.span.Overlaps(tr) {
+				return dst, nil
+			}
+			dst = append(dst, *b)
+			found := &dst[len(dst)-1]
+			found.Series = series
+			found.firstRow, found.Rows = int(list.starts[at]), int(list.starts[at+1]-list.starts[at])
+			return dst, nil
+		}
+	}
+	if !r.ids.Contains(uint32(series)) {
+		return dst, nil
+	}
+	found, dst, err := r.singleBlocks(&near.single, series, tr, dst)
+	if err != nil || found {
+		return dst, err
+	}
+	n := len(dst)
+	if dst, err = r.sharedBlock(series, tr, dst); len(dst) > n {
+		near.shared = dst[n]
+	}
+	return dst, err
+}
+
+// reaches reports whether the blocks of a series begin behind the place and in
+// its leaf, or nowhere.
+func (p *leafPlace) reaches(t topIndex, series model.SeriesID) bool {
+	return p.series != 0 && series > p.series && (p.leaf+1 == t.leaves() || t.at(p.leaf+1).series > series)
 }

@@ -87,7 +87,7 @@ func (r *Reader) Blocks(series model.SeriesID, tr model.TimeRange, dst []BlockRe
 	if tr.Empty() || !r.ids.Contains(uint32(series)) {
 		return dst, nil
 	}
-	found, dst, err := r.singleBlocks(series, tr, dst)
+	found, dst, err := r.singleBlocks(nil, series, tr, dst)
 	if err != nil || found {
 		return dst, err
 	}
@@ -95,37 +95,52 @@ func (r *Reader) Blocks(series model.SeriesID, tr model.TimeRange, dst []BlockRe
 }
 
 // singleBlocks looks for blocks of one series. found says that the series has
-// such, though perhaps not in tr.
-func (r *Reader) singleBlocks(series model.SeriesID, tr model.TimeRange, dst []BlockRef) (found bool, _ []BlockRef, err error) {
-	for i := r.single.find(series, tr.Min); i < r.single.leaves(); i++ {
-		if top := r.single.at(i); top.series > series || top.series == series && top.time > tr.Max {
-			break
+// such, though perhaps not in tr. The search begins at place, if that is not nil
+// and the blocks lie behind it, and leaves there where it ended.
+func (r *Reader) singleBlocks(place *leafPlace, series model.SeriesID, tr model.TimeRange, dst []BlockRef) (found bool, _ []BlockRef, err error) {
+	var scan leafScan
+	i := 0
+	resumed := place != nil && place.reaches(r.single, series)
+	if resumed {
+		i, scan = place.leaf, place.scan
+	} else {
+		i = r.single.find(series, tr.Min)
+	}
+	for ; i < r.single.leaves(); i++ {
+		if !resumed {
+			if top := r.single.at(i); top.series > series || top.series == series && top.time > tr.Max {
+				break
+			}
+			l, err := r.leaf(r.single, i, series)
+			if err != nil {
+				return found, dst, err
+			}
+			scan = l.scan()
 		}
-		l, err := r.leaf(r.single, i, series)
-		if err != nil {
-			return found, dst, err
-		}
-		scan := l.scan()
-		for scan.next() {
-			if scan.series != series {
-				if scan.series > series {
-					break
-				}
+		resumed = false
+		mark := scan.mark()
+		for scan.next() && scan.series <= series {
+			mark = scan.mark()
+			if scan.series < series {
 				continue
 			}
 			found = true
 			if span, ok := scan.span(); ok && !span.Overlaps(tr) {
 				continue
 			}
-			b := BlockRef{Series: series, reader: r, leafAt: i, entryAt: l.count - scan.left, endsLeaf: scan.left == 0}
+			dst = append(dst, BlockRef{Series: series, reader: r, leafAt: i, entryAt: scan.leaf.count - scan.left, endsLeaf: scan.left == 0})
+			b := &dst[len(dst)-1]
 			if !scan.entry(&b.blockEntry, false, r.dataEnd) {
-				return found, dst, r.badLeaf(r.single, i, series)
+				return found, dst[:len(dst)-1], r.badLeaf(r.single, i, series)
 			}
 			b.Range, b.Rows = b.span, b.rows
-			dst = append(dst, b)
 		}
 		if scan.damaged() {
 			return found, dst, r.badLeaf(r.single, i, series)
+		}
+		if place != nil {
+			scan.returnTo(mark)
+			place.scan, place.leaf, place.series = scan, i, series
 		}
 	}
 	return found, dst, nil

@@ -220,6 +220,20 @@ func (s *leafScan) next() bool {
 	return true
 }
 
+// leafMark is a place of a scan between two entries.
+type leafMark struct {
+	rest   []byte
+	left   int
+	series model.SeriesID
+}
+
+func (s *leafScan) mark() leafMark { return leafMark{s.in.b, s.left, s.series} }
+
+// returnTo goes back to a mark in the same leaf.
+func (s *leafScan) returnTo(m leafMark) {
+	s.in.b, s.left, s.series, s.body = m.rest, m.left, m.series, nil
+}
+
 func (s *leafScan) damaged() bool { return s.in.bad || s.left == 0 && len(s.in.b) != 0 }
 
 // span returns the time range and rows of the current entry without the rest.
