@@ -120,6 +120,11 @@ func (m *baseMeasurement) all() (posting, error) {
 	return p, err
 }
 
+func (m *baseMeasurement) meets(bm *roaring.Bitmap) (bool, error) {
+	p, err := m.all()
+	return err == nil && p.intersects(bm), err
+}
+
 func (m *baseMeasurement) openKey(payload []byte) (*baseKey, error) {
 	ids, vals, err := m.b.splitPayload(payload)
 	return &baseKey{b: m.b, ids: ids, vals: vals}, err
@@ -151,6 +156,19 @@ func (m *baseMeasurement) eachKey(fn func(name []byte, k partKey) error) error {
 func (k *baseKey) union() (posting, error) {
 	p, _, err := k.b.posting(k.ids)
 	return p, err
+}
+
+func (k *baseKey) size() (int, error) {
+	ref, _, err := decodePosting(k.ids, nil)
+	if err != nil {
+		return 0, k.b.p.corrupt(0, err.Error())
+	}
+	return int(ref.n), nil
+}
+
+func (k *baseKey) meets(bm *roaring.Bitmap) (bool, error) {
+	p, err := k.union()
+	return err == nil && p.intersects(bm), err
 }
 
 func (k *baseKey) values() int { return int(k.vals.ref.entries) }

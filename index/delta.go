@@ -370,6 +370,12 @@ func (m *deltaMeasurement) all() (posting, error) {
 	return posting{bm: m.series.Clone()}, nil
 }
 
+func (m *deltaMeasurement) meets(bm *roaring.Bitmap) (bool, error) {
+	m.d.mu.RLock()
+	defer m.d.mu.RUnlock()
+	return m.series.Intersects(bm), nil
+}
+
 func (m *deltaMeasurement) key(name string) (partKey, bool, error) {
 	m.d.mu.RLock()
 	defer m.d.mu.RUnlock()
@@ -396,6 +402,18 @@ func (k *deltaKey) union() (posting, error) {
 	k.d.mu.RLock()
 	defer k.d.mu.RUnlock()
 	return posting{bm: k.all.Clone()}, nil
+}
+
+func (k *deltaKey) size() (int, error) {
+	k.d.mu.RLock()
+	defer k.d.mu.RUnlock()
+	return int(k.all.GetCardinality()), nil
+}
+
+func (k *deltaKey) meets(bm *roaring.Bitmap) (bool, error) {
+	k.d.mu.RLock()
+	defer k.d.mu.RUnlock()
+	return k.all.Intersects(bm), nil
 }
 
 func (k *deltaKey) values() int {

@@ -380,14 +380,14 @@ func (x *Index) RemovePresent(shard uint64, ids *roaring.Bitmap) { x.presence.re
 // Present returns the series that have data in one of the shards. The caller
 // owns the bitmap.
 func (x *Index) Present(shards []uint64) *roaring.Bitmap {
-	ids, _ := x.presence.union(shards)
-	return ids
+	return x.presence.union(shards)
 }
 
 // PresentVersion is Present with a number that stands for the result: as long as it
-// is the same, the same shards have the same series, and these the same tags.
+// is the same, the same shards have the same series, and these the same tags. Others
+// read the bitmap too: it must not be changed.
 func (x *Index) PresentVersion(shards []uint64) (ids *roaring.Bitmap, version uint64) {
-	return x.presence.union(shards)
+	return x.presence.shared(shards)
 }
 
 // instances counts the indexes that this process has opened.

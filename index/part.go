@@ -20,6 +20,8 @@ type part interface {
 type partMeasurement interface {
 	// all returns the ids of the measurement.
 	all() (posting, error)
+	// meets reports whether any of them is in bm.
+	meets(bm *roaring.Bitmap) (bool, error)
 	key(name string) (partKey, bool, error)
 	eachKey(fn func(name []byte, k partKey) error) error
 }
@@ -28,6 +30,10 @@ type partMeasurement interface {
 type partKey interface {
 	// union returns the ids that have the key with any value.
 	union() (posting, error)
+	// size returns how many they are.
+	size() (int, error)
+	// meets reports whether any of them is in bm.
+	meets(bm *roaring.Bitmap) (bool, error)
 	// values returns the number of values.
 	values() int
 	find(value string) (posting, bool, error)

@@ -3,6 +3,7 @@ package index
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -15,6 +16,17 @@ type presence struct {
 	byShard map[uint64]*roaring.Bitmap
 	last    uint32 // the greatest id that was ever present
 	changes uint64 // so many times the sets were changed
+
+	// asked is the union that was asked for last, for the next view of the same
+	// shards.
+	asked atomic.Pointer[presenceUnion]
+}
+
+// presenceUnion is the union of some shards at one moment. It is never changed.
+type presenceUnion struct {
+	shards  []uint64
+	changes uint64
+	ids     *roaring.Bitmap
 }
 
 func (p *presence) load(shards map[uint64]*roaring.Bitmap) {
@@ -100,18 +112,35 @@ func (p *presence) remove(shard uint64, ids *roaring.Bitmap) {
 	}
 }
 
-// union returns the ids that are present in some of the shards, and the number of
-// changes up to then: with the same number it is the same set.
-func (p *presence) union(shards []uint64) (ids *roaring.Bitmap, changes uint64) {
+// union returns the ids that are present in some of the shards. The caller owns
+// the bitmap.
+func (p *presence) union(shards []uint64) *roaring.Bitmap {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	return p.unionLocked(shards)
+}
+
+// shared is union with a bitmap that others have too, and the number of changes up
+// to then: with the same number it is the same set.
+func (p *presence) shared(shards []uint64) (ids *roaring.Bitmap, changes uint64) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	u := p.asked.Load()
+	if u == nil || u.changes != p.changes || !slices.Equal(u.shards, shards) {
+		u = &presenceUnion{shards: slices.Clone(shards), changes: p.changes, ids: p.unionLocked(shards)}
+		p.asked.Store(u)
+	}
+	return u.ids, u.changes
+}
+
+func (p *presence) unionLocked(shards []uint64) *roaring.Bitmap {
 	out := roaring.New()
 	for _, shard := range shards {
 		if bm := p.byShard[shard]; bm != nil {
 			out.Or(bm)
 		}
 	}
-	return out, p.changes
+	return out
 }
 
 func (p *presence) shards() []uint64 {
@@ -150,6 +179,9 @@ func (p *presence) size() (bytes int64) {
 	defer p.mu.RUnlock()
 	for _, bm := range p.byShard {
 		bytes += int64(bm.GetSizeInBytes())
+	}
+	if u := p.asked.Load(); u != nil {
+		bytes += int64(u.ids.GetSizeInBytes())
 	}
 	return bytes
 }

@@ -53,13 +53,12 @@ func (x *Index) MeasurementSeries(measurement string) *roaring.Bitmap {
 // names collects distinct names of several parts.
 type names map[string]struct{}
 
-func (n names) addIf(name []byte, within *roaring.Bitmap, ids func() (posting, error)) error {
+func (n names) addIf(name []byte, within *roaring.Bitmap, meets func(*roaring.Bitmap) (bool, error)) error {
 	if _, ok := n[string(name)]; ok {
 		return nil
 	}
 	if within != nil {
-		p, err := ids()
-		if err != nil || !p.intersects(within) {
+		if ok, err := meets(within); err != nil || !ok {
 			return err
 		}
 	}
@@ -81,7 +80,7 @@ func (x *Index) Measurements(within *roaring.Bitmap) ([]string, error) {
 	within = s.within(within)
 	for _, p := range s.parts() {
 		err := p.eachMeasurement(func(name []byte, m partMeasurement) error {
-			return found.addIf(name, within, m.all)
+			return found.addIf(name, within, m.meets)
 		})
 		if err != nil {
 			return nil, err
@@ -108,7 +107,7 @@ func (x *Index) TagKeys(measurement string, within *roaring.Bitmap) ([]string, e
 		if !ok {
 			continue
 		}
-		err = m.eachKey(func(name []byte, k partKey) error { return found.addIf(name, within, k.union) })
+		err = m.eachKey(func(name []byte, k partKey) error { return found.addIf(name, within, k.meets) })
 		if err != nil {
 			return nil, err
 		}

@@ -15,8 +15,11 @@ import (
 // their tag sets: compared tag by tag, key first, then value, byte by byte. A tag
 // set that another one starts with comes first.
 func (x *Index) SortedSeries(bm *roaring.Bitmap) ([]model.SeriesID, error) {
-	if bm.IsEmpty() {
+	switch bm.GetCardinality() {
+	case 0:
 		return nil, nil
+	case 1:
+		return []model.SeriesID{model.SeriesID(bm.Minimum())}, nil
 	}
 	s, err := x.acquire()
 	if err != nil {
@@ -79,8 +82,8 @@ func (s snapshot) someKeys(measurement string, only []string) (keys []sortKey, c
 				byName[sk.name] = sk
 			}
 			sk.parts = append(sk.parts, k)
-			ids, err := k.union()
-			cost += 4*uint64(k.values()) + uint64(ids.len())
+			n, err := k.size()
+			cost += 4*uint64(k.values()) + uint64(n)
 			return err
 		})
 		if err != nil {

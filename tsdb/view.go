@@ -72,7 +72,7 @@ type view struct {
 	durable uint64 // rows of frames up to this LSN are seen
 	shards  []*shardView
 	ids     []uint64
-	present *roaring.Bitmap // series that have rows in the shards
+	present *roaring.Bitmap // series that have rows in the shards; never changed
 	version uint64          // of present, as the index counts
 	epoch   uint32          // of the database's gate
 	lent    bool            // another view holds what it needs
@@ -200,9 +200,12 @@ func (v *view) search(measurement string, filter *model.TagFilter) (*roaring.Bit
 
 // TagKeys returns the tag keys of the series that filter selects.
 func (v *view) TagKeys(measurement string, filter *model.TagFilter) ([]string, error) {
-	ids, err := v.search(measurement, filter)
-	if err != nil {
-		return nil, err
+	ids := v.present
+	if filter != nil {
+		var err error
+		if ids, err = v.search(measurement, filter); err != nil {
+			return nil, err
+		}
 	}
 	keys, err := v.db.index.TagKeys(measurement, ids)
 	return keys, v.db.ended(err)
