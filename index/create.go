@@ -13,6 +13,13 @@ import (
 // lock.
 func (x *Index) Lookup(fp model.Fingerprint) (model.SeriesID, bool) { return x.fingerprints.lookup(fp) }
 
+// LookupAll sets ids, which is as long as fps, to what Lookup returns for each
+// spelling, 0 for those it does not know. Of a large index this is faster than
+// one Lookup after the other.
+func (x *Index) LookupAll(ids []model.SeriesID, fps []model.Fingerprint) {
+	x.fingerprints.lookupAll(ids, fps)
+}
+
 // Resolve finds the ids of canonical keys and creates the series that do not
 // exist. fps[i] is the fingerprint of the spelling that key i came from, or
 // zero; Lookup knows it afterwards. Keys may occur more than once.

@@ -112,6 +112,41 @@ func (t *fingerprintTable) lookup(fp model.Fingerprint) (model.SeriesID, bool) {
 	}
 }
 
+// lookupBatch is how many lookups wait for memory together.
+const lookupBatch = 64
+
+// lookupAll sets ids to what lookup returns for each of fps. It first touches the
+// buckets of many fingerprints, with nothing between that depends on what is there,
+// so that the processor fetches them at the same time: a large table costs one
+// wait for its memory per batch, rather than one per fingerprint.
+func (t *fingerprintTable) lookupAll(ids []model.SeriesID, fps []model.Fingerprint) {
+	ids = ids[:len(fps)]
+	var segments [lookupBatch]*fingerprintSegment
+	for len(fps) > 0 {
+		d := t.directory.Load()
+		if d == nil {
+			clear(ids)
+			return
+		}
+		n := min(len(fps), lookupBatch)
+		for i, fp := range fps[:n] {
+			h := mixFingerprint(fp)
+			s := d.segments[h>>(64-d.depth)].Load()
+			atomic.LoadUint32(&s[h%segmentBuckets].note)
+			segments[i] = s
+		}
+		for i, fp := range fps[:n] {
+			id, _, again := segments[i].find(mixFingerprint(fp), fp)
+			if again {
+				id, _ = t.lookup(fp)
+			}
+			ids[i] = id
+		}
+		runtime.KeepAlive(d.memory)
+		ids, fps = ids[n:], fps[n:]
+	}
+}
+
 // find compares all slots of a bucket without branching on the outcome of each:
 // which slot it is cannot be predicted, and a wrong guess would make one lookup
 // wait for the memory of another. again says that the bucket was changed meanwhile.

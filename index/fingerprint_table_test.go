@@ -35,6 +35,7 @@ func TestFingerprintTableForgets(t *testing.T) {
 				t.Fatalf("lookup(%d) = %d, %v", i, id, ok)
 			}
 		}
+		checkLookupAll(t, &table, n)
 		if entries, _ := table.stats(); entries != n-n/3 {
 			t.Fatalf("%d entries, want %d", entries, n-n/3)
 		}
@@ -45,6 +46,38 @@ func TestFingerprintTableForgets(t *testing.T) {
 	if _, after := table.stats(); after > before+8*fingerprintSegSize {
 		t.Errorf("%d bytes before, %d after", before, after)
 	}
+}
+
+// checkLookupAll compares lookupAll with lookup, for numbers of fingerprints around
+// its batch size.
+func checkLookupAll(t *testing.T, table *fingerprintTable, n int) {
+	t.Helper()
+	fps := make([]model.Fingerprint, 0, n)
+	for i := range n {
+		fps = append(fps, spelling(i)) // that of 0 is not in the table
+	}
+	ids := make([]model.SeriesID, n)
+	for _, size := range []int{0, 1, 2, lookupBatch - 1, lookupBatch, lookupBatch + 1, n} {
+		for i := range ids {
+			ids[i] = 77
+		}
+		table.lookupAll(ids[:size], fps[:size])
+		for i, id := range ids {
+			want := model.SeriesID(77)
+			if i < size {
+				want, _ = table.lookup(fps[i])
+			}
+			if id != want {
+				t.Fatalf("lookupAll of %d: id %d of spelling %d, want %d", size, id, i, want)
+			}
+		}
+	}
+}
+
+// TestLookupAllOfNothing: a table that never had an entry knows no spelling.
+func TestLookupAllOfNothing(t *testing.T) {
+	var table fingerprintTable
+	checkLookupAll(t, &table, 2*lookupBatch)
 }
 
 // TestFingerprintTableReaders looks up what is never forgotten and what comes and

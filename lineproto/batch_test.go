@@ -34,6 +34,12 @@ func (s *seriesSet) Lookup(fp model.Fingerprint) (model.SeriesID, bool) {
 	}
 }
 
+func (s *seriesSet) LookupAll(ids []model.SeriesID, fps []model.Fingerprint) {
+	for i, fp := range fps {
+		ids[i], _ = s.Lookup(fp)
+	}
+}
+
 func newSeriesSet(rawKeys ...string) *seriesSet {
 	s := &seriesSet{slots: make([]seriesSlot, 64)}
 	for len(s.slots) < 4*len(rawKeys) {

@@ -72,6 +72,7 @@ var benchBodies = []struct {
 	new  bool // no series is known
 }{
 	{"TSBS", func() []byte { return tsbsBody(4000, 5) }, false},
+	{"TSBS100", func() []byte { return tsbsBody(100, 50) }, false},
 	{"Telegraf", func() []byte { return telegrafBody(500) }, false},
 	{"Floats2", func() []byte {
 		return linesOf(5000, func(r *rand.Rand, i int) string {

@@ -8,12 +8,13 @@
 // Parser is the fast way, in three steps. It remembers, from earlier bodies too,
 // which spelling of a key came after which and what the fields of its line were;
 // a line that is as expected is compared rather than taken apart (memory.go,
-// shape.go, shaped_line.go). A line that is not, but whose measurement and fields
-// came before in the body, has its key hashed instead of tokenised when the
-// spelling is known, and its values decoded straight into columns (fast_line.go).
-// A line that surprises that, too (a new measurement, a new field, anything that
-// may be an error), is undone and read again by the plain grammar in point.go,
-// which also knows the reason when a line is refused.
+// shape.go, shaped_line.go); up to 64 such lines wait for each other, so that the
+// series table is asked for many at once (block.go). A line that is not, but whose
+// measurement and fields came before in the body, has its key hashed instead of
+// tokenised when the spelling is known, and its values decoded straight into
+// columns (fast_line.go). A line that surprises that, too (a new measurement, a new
+// field, anything that may be an error), is undone and read again by the plain
+// grammar in point.go, which also knows the reason when a line is refused.
 //
 // ParsePlain reads every line by the plain grammar; the two agree on every body.
 //

@@ -23,7 +23,8 @@ type memory struct {
 	byShape    hashTable // measurement and fields -> index in shapes
 	shapeBytes int       // of names and fields in shapes
 
-	last         int32 // node of the line before, -1: none
+	last         int32 // node of the line before those of the block, -1: none
+	cursor       int32 // node of the line before, as far as it is known
 	lastShape    int32 // of the line before, -1: none
 	hits, misses int   // lines whose spelling was known or not, since the last look
 }
@@ -51,7 +52,7 @@ const (
 // begin prepares for a body.
 func (m *memory) begin() {
 	if m.slots == nil {
-		m.last, m.lastShape = -1, -1
+		m.last, m.cursor, m.lastShape = -1, -1, -1
 		m.slots = make([]int32, 64)
 		m.byShape.reset()
 	}
@@ -75,7 +76,7 @@ func (m *memory) full(key int) bool {
 
 func (m *memory) forgetNodes() {
 	clear(m.slots)
-	m.text, m.nodes, m.last = m.text[:0], m.nodes[:0], -1
+	m.text, m.nodes, m.last, m.cursor = m.text[:0], m.nodes[:0], -1, -1
 }
 
 // forgetShapes empties the shapes; no node may be left.
@@ -88,10 +89,10 @@ func (m *memory) forgetShapes() {
 // expected returns the node that is expected to come next when its key is at
 // body[start:], or -1.
 func (m *memory) expected(body []byte, start int) int32 {
-	if uint(m.last) >= uint(len(m.nodes)) {
+	if uint(m.cursor) >= uint(len(m.nodes)) {
 		return -1
 	}
-	next := m.nodes[m.last].next
+	next := m.nodes[m.cursor].next
 	if uint(next) >= uint(len(m.nodes)) {
 		return -1
 	}
@@ -183,6 +184,7 @@ func (m *memory) insert(n int32) {
 // types count.
 func (m *memory) learn(key []byte, known bool, fields []pointField) {
 	m.misses++
+	defer func() { m.cursor = m.last }()
 	shape := m.shapeOf(rawMeasurement(key), fields)
 	if shape >= 0 && known {
 		m.follow(key, fingerprint.Of(key), shape)

@@ -87,6 +87,12 @@ func (allKnown) Lookup(fp model.Fingerprint) (model.SeriesID, bool) {
 	return model.SeriesID(fp.Lo | 1), true
 }
 
+func (allKnown) LookupAll(ids []model.SeriesID, fps []model.Fingerprint) {
+	for i, fp := range fps {
+		ids[i] = model.SeriesID(fp.Lo | 1)
+	}
+}
+
 // TestMemoryAsksTheSeriesTable: a spelling that is remembered is new all the
 // same when the series table does not know it any more.
 func TestMemoryAsksTheSeriesTable(t *testing.T) {

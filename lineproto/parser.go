@@ -13,6 +13,10 @@ import (
 type SeriesTable interface {
 	// Lookup returns the series whose raw key has the fingerprint.
 	Lookup(fp model.Fingerprint) (model.SeriesID, bool)
+
+	// LookupAll sets ids, which is as long as fps, to what Lookup returns for
+	// each fingerprint; 0 where there is no series.
+	LookupAll(ids []model.SeriesID, fps []model.Fingerprint)
 }
 
 // Options say how a body is read.
@@ -86,8 +90,7 @@ type Parser struct {
 	memory memory   // of lines of this body and of earlier ones
 	number uint64   // of the body, never 0 in use
 	last   lastTime // of this body
-	row    []uint64 // values of the line being read, by field of its shape
-	places []int    // where its fields begin in the body
+	block  block    // lines that are read and not yet in the batch
 }
 
 // spelling is one way to write a measurement.
@@ -113,15 +116,21 @@ type newKey struct {
 func (p *Parser) Parse(dst *model.Batch, body []byte, opt Options) {
 	p.begin(dst, body, opt)
 	for pos := 0; pos < len(body); {
-		start := pos
-		if body[start] <= ' ' {
-			start = skipBlanks(body, start)
-		}
-		if start < len(body) && body[start] > '\r' && body[start] != '#' {
+		start := skipBlanks(body, pos)
+		point := start < len(body) && body[start] > '\r' && body[start] != '#'
+		if point {
 			if next, ok := p.shapedLine(start); ok {
-				pos = next
+				if pos = next; p.block.full() || pos == len(body) {
+					pos = p.flush(pos)
+				}
 				continue
 			}
+		}
+		if next := p.flush(pos); next != pos {
+			pos = next
+			continue
+		}
+		if point {
 			if next, ok := p.fastLine(start); ok {
 				pos = next
 				continue
@@ -141,6 +150,7 @@ func (p *Parser) begin(dst *model.Batch, body []byte, opt Options) {
 	p.line, p.nextSpace = 1, -1
 	p.number, p.last = p.number+1, lastTime{}
 	p.memory.begin()
+	p.block.limit = blockLines
 	for _, h := range p.hashTables() {
 		h.reset()
 	}
@@ -303,6 +313,8 @@ func (p *Parser) finish() {
 	}
 	clear(p.spellings)
 	clear(p.keys)
+	clear(p.block.keys[:p.block.used])
+	p.block.used = 0
 	p.spellings, p.keys = p.spellings[:0], p.keys[:0]
 	if cap(p.spellings) > maxIdleSlots {
 		p.spellings = nil

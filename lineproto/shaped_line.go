@@ -4,47 +4,49 @@ import (
 	"encoding/binary"
 
 	"github.com/timberlinedb/timberline/internal/fingerprint"
-	"github.com/timberlinedb/timberline/model"
 )
 
-// shapedLine reads the line at body[start:], which begins with a measurement, if
-// it has the shape that the memory expects and is valid. It returns where the
-// next line begins, or false with everything as before.
+// shapedLine reads the line at body[start:], which begins with a measurement, into
+// the block, if it has the shape that the memory expects and is valid but for its
+// key. It returns where the next line begins, or false with everything as before.
 func (p *Parser) shapedLine(start int) (next int, ok bool) {
 	m := &p.memory
 	var (
-		key      []byte
-		fp       model.Fingerprint
+		size     int // of the key
 		guess    int32
 		reserved bool
 	)
+	fp := &p.block.fps[p.block.count]
 	at := m.expected(p.body, start)
 	if at >= 0 {
 		n := &m.nodes[at]
-		key, fp, guess, reserved = p.body[start:start+int(n.size)-1], n.fp, n.shape, n.reserved
+		size, guess, reserved = int(n.size)-1, n.shape, n.reserved
+		*fp = n.fp
 	} else {
 		if m.lastShape < 0 {
 			return 0, false
 		}
-		if key, ok = p.fastKey(start); !ok {
+		key, ok := p.fastKey(start)
+		if !ok {
 			return 0, false
 		}
-		fp = fingerprint.Of(key)
-		if at = m.find(fp); at >= 0 {
+		*fp = fingerprint.Of(key)
+		if at = m.find(*fp); at >= 0 {
 			guess, reserved = m.nodes[at].shape, m.nodes[at].reserved
 		} else if guess = m.lastShape; !m.shapes[guess].begins(key) {
 			return 0, false
 		} else if p.opt.V2 {
 			reserved = mayHoldReserved(key)
 		}
+		size = len(key)
 	}
 	if reserved && p.opt.V2 {
 		return 0, false
 	}
-	id := p.lookup(fp)
 	s := &m.shapes[guess]
 	arena := len(p.batch.Arena)
-	end, newlines, ok := p.shapedFields(s, start+len(key)+1)
+	values := p.block.row(len(s.fields))
+	end, newlines, ok := p.shapedFields(s, start+size+1, values)
 	var timestamp int64
 	if ok {
 		timestamp, end, ok = p.shapedTime(end)
@@ -52,27 +54,21 @@ func (p *Parser) shapedLine(start int) (next int, ok bool) {
 	if ok {
 		next, ok = p.lineEnd(start, end)
 	}
-	var canonical []byte
-	if ok && id == 0 {
-		canonical, ok = p.newKey(fp, key)
-	}
 	if !ok {
 		p.batch.Arena = p.batch.Arena[:arena]
 		return 0, false
 	}
-	if s.body != p.number {
-		p.bind(s, key)
-	}
-	s.table.addShaped(p.row, s.columns)
-	s.table.endRow(timestamp, p.line, id, fp, canonical)
-	p.current = s.table
+	b := &p.block
+	row := &b.rows[b.count&(blockLines-1)] // in place: a copy of a whole row would wait for itself
+	row.time, row.start, row.values = timestamp, start, len(b.values)
+	row.keySize, row.line, row.shape, row.node = int32(size), int32(p.line), guess, at
+	b.values = b.values[:len(b.values)+len(values)]
+	b.count++
 	p.batch.Lines++
 	p.line += 1 + newlines
+	m.lastShape = guess
 	if at >= 0 {
-		m.hits++
-		m.step(at)
-	} else if m.misses++; id != 0 {
-		m.follow(key, fp, guess)
+		m.cursor = at
 	}
 	return next, true
 }

@@ -170,8 +170,12 @@ func (c *columnState) startsAt(b []byte, i int) bool {
 // addValue adds a value to column k for the row that is about to end. It
 // reports false when that row has one already.
 func (ts *tableState) addValue(k int32, bits uint64) bool {
+	return ts.addValueAt(k, bits, int32(len(ts.table.Times)))
+}
+
+// addValueAt does what addValue does for a row that is not below that one.
+func (ts *tableState) addValueAt(k int32, bits uint64, row int32) bool {
 	c, column := &ts.columns[k], &ts.table.Columns[k]
-	row := int32(len(ts.table.Times))
 	if !c.sparse {
 		switch n := int32(len(column.Values)); {
 		case n > row:

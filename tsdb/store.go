@@ -313,6 +313,8 @@ func (s *Store) DropDatabase(id uint32) error {
 type SeriesTable interface {
 	// Lookup returns the number of the spelling with a fingerprint.
 	Lookup(fp model.Fingerprint) (model.SeriesID, bool)
+	// LookupAll sets ids to the numbers of all fingerprints, 0 where there is none.
+	LookupAll(ids []model.SeriesID, fps []model.Fingerprint)
 }
 
 // Series returns the series table of a database, nil when there is no such

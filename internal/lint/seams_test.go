@@ -78,7 +78,7 @@ var unsafeRooms = map[string]bool{
 	"internal/slab":    true, // memory off the Go heap
 	"internal/vfs":     true, // mapped files
 	"internal/inflate": true, // words of the input and output, without checks of bounds
-	"lineproto":        true, // numbers as strings for strconv, without a copy
+	"lineproto":        true, // words of bodies without checks of bounds, numbers as strings for strconv
 }
 
 func TestUnsafeStaysInItsRoom(t *testing.T) {
