@@ -34,7 +34,7 @@ type cell struct {
 	time   int64  // of the picked row, otherwise the start of the window
 	val    value  // sum, mean or picked value; least value of a spread
 	most   uint64 // of a spread: the bits of the greatest value
-	n      uint32
+	n      uint64 // values behind it
 	group  int32
 	series int32 // place among those of the source
 	shard  int32 // place of the shard, where cells end at the edges of shards
@@ -253,7 +253,7 @@ func (a *numberAggregator[T]) addRun(c *cell, b *cursor.Batch, times []int64, va
 			a.sum, a.most = min(a.sum, lo), max(a.most, hi)
 		}
 	}
-	c.n += uint32(len(values))
+	c.n += uint64(len(values))
 	if pick >= 0 {
 		a.sum, c.time = values[pick], times[pick]
 		row := from + pick
@@ -340,7 +340,7 @@ func (a *valueAggregator) run(b *cursor.Batch, keep []uint64, _ bool) {
 		}
 		c := &a.cells[len(a.cells)-1]
 		if a.kind == aggregateCount {
-			c.n += uint32(n)
+			c.n += uint64(n)
 			c.val = integerValue(int64(c.n))
 		} else {
 			a.pick(c, b, from, from+n)

@@ -519,7 +519,7 @@ func (a *scanCall) clearJoined() {
 const settlings = 2
 
 // settledMean multiplies a mean by its weight and divides it again. Only the last digit can change.
-func settledMean(mean float64, n uint32, times int) float64 {
+func settledMean(mean float64, n uint64, times int) float64 {
 	if n < 2 {
 		return mean
 	}

@@ -90,7 +90,7 @@ func (a *numberAggregator[T]) add(s *cursor.Statistics, span model.TimeRange) {
 	c := &a.cells[len(a.cells)-1]
 	e := a.extent(s)
 	first := c.n == 0
-	c.n += uint32(s.Count)
+	c.n += uint64(s.Count)
 	switch a.kind {
 	case aggregateSum, aggregateMean:
 		if first {
@@ -143,7 +143,7 @@ func (a *valueAggregator) add(s *cursor.Statistics, span model.TimeRange) {
 	}
 	c := &a.cells[len(a.cells)-1]
 	first := c.n == 0
-	c.n += uint32(s.Count)
+	c.n += uint64(s.Count)
 	if a.kind == aggregateCount {
 		c.val = integerValue(int64(c.n))
 		return

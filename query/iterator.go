@@ -13,7 +13,7 @@ type point struct {
 	time int64
 	val  value
 	aux  []value
-	n    uint32 // values that were aggregated into val; 0 or 1 for a plain value
+	n    uint64 // values that were aggregated into val; 0 or 1 for a plain value
 }
 
 // iterator yields points group by group: ordered by measurement, then by the tags of the statement's dimensions, then

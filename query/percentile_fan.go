@@ -146,7 +146,7 @@ func (r *fanReducer) emit(dst []*point, w *watch) []*point {
 			continue
 		}
 		picked := *r.points[rank]
-		picked.n = uint32(i + 1)
+		picked.n = uint64(i + 1)
 		dst = append(dst, &picked)
 	}
 	return dst

@@ -113,7 +113,7 @@ type countReducer struct{ n int64 }
 
 func (r *countReducer) add(p *point) { r.n++ }
 func (r *countReducer) emit(dst []*point, _ *watch) []*point {
-	return append(dst, &point{time: zeroTime, val: integerValue(r.n), n: uint32(r.n)})
+	return append(dst, &point{time: zeroTime, val: integerValue(r.n), n: uint64(r.n)})
 }
 
 // addValues adds two numbers of one kind.
@@ -130,7 +130,7 @@ func addValues(a, b value) value {
 
 type sumReducer struct {
 	sum value
-	n   uint32
+	n   uint64
 }
 
 func (r *sumReducer) add(p *point) {
@@ -150,7 +150,7 @@ func (r *sumReducer) emit(dst []*point, _ *watch) []*point {
 type meanReducer struct {
 	sum   float64
 	whole value // sum of integers, kept exact
-	n     uint32
+	n     uint64
 }
 
 func (r *meanReducer) add(p *point) {

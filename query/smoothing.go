@@ -28,7 +28,7 @@ func (s *smoothingStream) add(p *point, dst []*point) []*point {
 	if s.count++; s.count <= s.hold || math.IsInf(result, 0) {
 		return dst
 	}
-	return append(dst, &point{time: p.time, val: floatValue(result), n: uint32(s.count)})
+	return append(dst, &point{time: p.time, val: floatValue(result), n: uint64(s.count)})
 }
 
 func (s *smoothingStream) finish(dst []*point) []*point { return dst }

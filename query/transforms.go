@@ -172,7 +172,7 @@ func (s *movingAverageStream) add(p *point, dst []*point) []*point {
 		return dst
 	}
 	sum, _ := s.sum.number()
-	return append(dst, &point{time: p.time, val: floatValue(sum / float64(s.size)), n: uint32(s.size)})
+	return append(dst, &point{time: p.time, val: floatValue(sum / float64(s.size)), n: uint64(s.size)})
 }
 
 func (s *movingAverageStream) finish(dst []*point) []*point { return dst }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -275,13 +276,14 @@ func decodeFieldTable(path string, b []byte) (*fieldTable, error) {
 	defs := make([]fieldDef, 0, 16)
 	last := ""
 	for n := d.count(4); n > 0; n-- {
-		def := fieldDef{Number: uint32(d.uvarint()), Type: model.FieldType(d.byte())}
+		number := d.uvarint()
+		def := fieldDef{Number: uint32(number), Type: model.FieldType(d.byte())}
 		if def.Measurement = d.string(); def.Measurement == "" {
 			def.Measurement = last
 		}
 		last = def.Measurement
 		def.Name = d.string()
-		if !def.Type.Valid() {
+		if !def.Type.Valid() || number > math.MaxUint32 {
 			d.fail()
 		}
 		defs = append(defs, def)

@@ -101,7 +101,7 @@ func decodeManifestEdit(src []byte) (manifestEdit, error) {
 			Range:      model.TimeRange{Min: d.varint(), Max: d.varint()},
 		})
 	}
-	if d.bad || len(d.src) > 0 {
+	if d.bad || len(d.src) > 0 || slices.ContainsFunc(e.Added, func(f fileEntry) bool { return f.Size < 0 }) {
 		return manifestEdit{}, errManifestEdit
 	}
 	return e, nil

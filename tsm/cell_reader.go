@@ -63,14 +63,11 @@ func recordFields(record []byte, dst *CellSet) ([]uint32, error) {
 	fields := dst.fields[:0]
 	before := uint64(0)
 	for count := in.uvarint(); count > 0 && !in.bad; count-- {
-		number := before + in.uvarint()
+		number := in.fieldNumber(before)
 		in.byte()
 		in.bytes(in.uvarint())
-		if number > MaxFieldNumber {
-			return nil, fmt.Errorf("field number %d", number)
-		}
-		fields = append(fields, uint32(number))
-		before = number + 1
+		fields = append(fields, number)
+		before = uint64(number) + 1
 	}
 	if in.bad || len(in.b) > 0 || len(dst.slots)*len(fields) > maxCells {
 		return nil, fmt.Errorf("malformed fields")

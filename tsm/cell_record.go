@@ -182,15 +182,15 @@ func (c *CellSet) decode(record []byte, fields []uint32, tr model.TimeRange) boo
 	count := in.uvarint()
 	before := uint64(0)
 	for ; count > 0 && !in.bad; count-- {
-		number := before + in.uvarint()
+		number := in.fieldNumber(before)
 		typ := in.byte()
 		body := byteReader{b: in.bytes(in.uvarint())}
-		if in.bad || number > MaxFieldNumber || !model.FieldType(typ&entryTypeMask).Valid() {
+		if in.bad || !model.FieldType(typ&entryTypeMask).Valid() {
 			return false
 		}
-		before = number + 1
+		before = uint64(number) + 1
 		for i, f := range fields {
-			if uint64(f) == number && !c.decodeField(&body, typ, from, to, i) {
+			if f == number && !c.decodeField(&body, typ, from, to, i) {
 				return false
 			}
 		}

@@ -82,12 +82,12 @@ func appendField(dst []byte, f *fieldEntry, before uint32, span model.TimeRange,
 
 // readField reads the next field entry of a block of rows rows over span.
 func readField(in *byteReader, f *fieldEntry, before uint32, span model.TimeRange, rows int) {
-	number := uint64(before) + in.uvarint()
+	number := in.fieldNumber(uint64(before))
 	flags := in.byte()
 	length := in.uvarint()
-	f.number, f.flags, f.pageLen = uint32(number), flags, int(length)
+	f.number, f.flags, f.pageLen = number, flags, int(length)
 	f.stats = Stats{Type: model.FieldType(flags & entryTypeMask), Count: int64(rows), FirstTime: span.Min, LastTime: span.Max}
-	if number > MaxFieldNumber || length < checksumSize+1 || length > math.MaxInt32 || !f.stats.Type.Valid() {
+	if length < checksumSize+1 || length > math.MaxInt32 || !f.stats.Type.Valid() {
 		in.fail()
 		return
 	}
@@ -102,6 +102,10 @@ func readField(in *byteReader, f *fieldEntry, before uint32, span model.TimeRang
 	if flags&entryInner != 0 {
 		f.stats.FirstTime += int64(in.uvarint())
 		f.stats.LastTime -= int64(in.uvarint())
+		if f.stats.FirstTime < span.Min || f.stats.LastTime > span.Max || f.stats.FirstTime > f.stats.LastTime {
+			in.fail()
+			return
+		}
 	}
 	if flags&entryStats != 0 {
 		readStats(in, &f.stats, flags)
@@ -252,9 +256,9 @@ func (s *leafScan) entry(e *blockEntry, multi bool, dataEnd int64) bool {
 	e.span.Max = e.span.Min + int64(in.uvarint())
 	rows := in.uvarint()
 	offset := uint64(s.leaf.baseOffset) + in.uvarint()
-	last, series, seriesLen := uint64(e.first), uint64(1), uint64(0)
+	step, series, seriesLen := uint64(0), uint64(1), uint64(0)
 	if multi {
-		last += in.uvarint()
+		step = in.uvarint()
 		series = in.uvarint()
 		seriesLen = in.uvarint()
 	}
@@ -262,14 +266,14 @@ func (s *leafScan) entry(e *blockEntry, multi bool, dataEnd int64) bool {
 	fields := in.uvarint()
 	end := uint64(dataEnd)
 	switch {
-	case in.bad || e.span.Empty() || rows == 0 || rows > MaxBlockRows || last > math.MaxUint32 || series == 0 || series > rows:
+	case in.bad || e.span.Empty() || rows == 0 || rows > MaxBlockRows || step > math.MaxUint32-uint64(e.first) || series == 0 || series > rows:
 		return false
 	case offset < headerSize || offset > end || seriesLen > end-offset || timeLen > end-offset-seriesLen:
 		return false
 	case timeLen < checksumSize+1 || multi && seriesLen < checksumSize+1 || fields > uint64(len(in.b)):
 		return false
 	}
-	e.last, e.rows, e.offset = model.SeriesID(last), int(rows), int64(offset)
+	e.last, e.rows, e.offset = e.first+model.SeriesID(step), int(rows), int64(offset)
 	e.series, e.seriesLen, e.timeLen, e.fieldCount, e.fields = int(series), int(seriesLen), int(timeLen), int(fields), in.b
 	return true
 }

@@ -62,11 +62,10 @@ func decodeSchema(b []byte) ([]FieldDef, error) {
 	next, measurement := uint64(0), ""
 	for i := range n {
 		f := FieldDef{}
-		number := next + in.uvarint()
-		if number > MaxFieldNumber {
-			return nil, fmt.Errorf("field number %d", number)
+		if f.Number = in.fieldNumber(next); in.bad {
+			return nil, fmt.Errorf("malformed number of field %d", i)
 		}
-		f.Number, next = uint32(number), number+1
+		next = uint64(f.Number) + 1
 		f.Type = model.FieldType(in.byte())
 		switch length := in.uvarint(); {
 		case length > 0:
@@ -120,6 +119,16 @@ func (r *byteReader) uvarint() uint64 {
 	}
 	r.b = r.b[w:]
 	return v
+}
+
+// fieldNumber reads how far the number of a field is behind least, the smallest that it may have.
+func (r *byteReader) fieldNumber(least uint64) uint32 {
+	step := r.uvarint()
+	if step > MaxFieldNumber || least+step > MaxFieldNumber {
+		r.fail()
+		return 0
+	}
+	return uint32(least + step)
 }
 
 func (r *byteReader) zigzag() int64 {
