@@ -4,7 +4,7 @@ GO ?= go
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: build test race lint fuzz bench bench-peers cover crash-long differential clean
+.PHONY: build test race lint vet staticcheck gosec golangci vulncheck fuzz bench bench-peers cover crash-long differential clean
 
 build: ## the binary, without cgo
 	CGO_ENABLED=0 $(GO) build -ldflags '-X main.version=$(VERSION)' -o timberline ./cmd/timberline
@@ -15,10 +15,31 @@ test: ## every suite, with its own set-up; closes with the totals
 race: ## the race detector over the rooms that share memory
 	$(GO) test -race -timeout 20m ./model/... ./internal/... ./lineproto/... ./wal/... ./index/... ./tsm/... ./tsdb/... ./query/... ./ingest/... ./httpapi/... ./server/...
 
-lint: ## the rules of the house
-	$(GO) vet ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+# What each of these leaves out, and why, is in docs/decisions/0011-lint.md.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOSEC = github.com/securego/gosec/v2/cmd/gosec@v2.27.0
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+lint: vet staticcheck gosec golangci vulncheck ## the rules of the house
 	$(GO) test -count=1 ./internal/lint
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+GOSEC_BY_PATH = /internal/(slab|inflate)/:G103;/internal/vfs/os\.go$$:G304;/test/(bench|blackbox|run)/:G204,G301,G302,G304,G306
+gosec:
+	$(GO) run $(GOSEC) -quiet -exclude=G104,G115 -exclude-rules='$(GOSEC_BY_PATH)' ./...
+
+golangci:
+	$(GO) run $(GOLANGCI) run ./...
+
+VULNDB ?=
+vulncheck: ## known vulnerabilities of what is linked; VULNDB=<folder> asks a copy of the database instead of the network
+	@GO='$(GO)' VULNDB='$(VULNDB)' sh internal/lint/vulncheck.sh $(GOVULNCHECK)
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME

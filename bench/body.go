@@ -131,7 +131,7 @@ func appendGzip(dst, text []byte) []byte {
 	w := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(w)
 	w.Reset(out)
-	w.Write(text) // a buffer takes everything
+	_, _ = w.Write(text) // a buffer takes everything
 	w.Close()
 	return out.Bytes()
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -78,7 +79,7 @@ func (c *Catalog) change(edit func(*Snapshot) error) error {
 var errUnchanged = fmt.Errorf("unchanged")
 
 func ignoreUnchanged(err error) error {
-	if err == errUnchanged {
+	if errors.Is(err, errUnchanged) {
 		return nil
 	}
 	return err

@@ -82,7 +82,7 @@ func TestPolicies(t *testing.T) {
 	if err := c.AlterPolicy("db", "nope", PolicyUpdate{}); err == nil || err.Error() != "retention policy not found: nope" {
 		t.Errorf("no policy: %v", err)
 	}
-	if err := c.AlterPolicy("db", "b", PolicyUpdate{ShardDuration: ptr(100 * 168 * time.Hour)}); err != ErrIncompatibleDurations {
+	if err := c.AlterPolicy("db", "b", PolicyUpdate{ShardDuration: ptr(100 * 168 * time.Hour)}); !errors.Is(err, ErrIncompatibleDurations) {
 		t.Errorf("shard above duration: %v", err)
 	}
 	if err := c.AlterPolicy("db", "a", PolicyUpdate{MakeDefault: true, ReplicaN: ptr(3)}); err != nil {

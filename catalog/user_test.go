@@ -108,7 +108,7 @@ func TestGrants(t *testing.T) {
 	if err := c.GrantPrivilege("u", "d1", read); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.GrantPrivilege("z", "nodb", read); err != ErrUserNotFound {
+	if err := c.GrantPrivilege("z", "nodb", read); !errors.Is(err, ErrUserNotFound) {
 		t.Errorf("grant to nobody: %v", err)
 	}
 	if err := c.GrantPrivilege("u", "nodb", read); err == nil || err.Error() != "database not found: nodb" {
@@ -132,7 +132,7 @@ func TestNobodyTakesAsLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody := []byte(c.nobodyHash())
-	if err := bcrypt.CompareHashAndPassword(nobody, []byte("p")); err != bcrypt.ErrMismatchedHashAndPassword {
+	if err := bcrypt.CompareHashAndPassword(nobody, []byte("p")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		t.Errorf("the hash of nobody is refused: %v", err)
 	}
 	if cost, err := bcrypt.Cost(nobody); err != nil || cost != 8 {
@@ -164,7 +164,7 @@ func TestCreateUserAtTheSameTime(t *testing.T) {
 		all.Go(func() {
 			if err := c.CreateUser("u", fmt.Sprint(i), false); err == nil {
 				made.Store(i, true)
-			} else if err != ErrUserExists {
+			} else if !errors.Is(err, ErrUserExists) {
 				t.Error(err)
 			}
 		})

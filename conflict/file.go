@@ -222,7 +222,7 @@ func (x *file) list(each func(Entry)) error {
 		return nil
 	}
 	b := make([]byte, x.size)
-	if _, err := x.f.ReadAt(b, 0); err != nil && err != io.EOF {
+	if _, err := x.f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read %s: %w", x.path, err)
 	}
 	whole, err := scan(x.path, b, each)

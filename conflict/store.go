@@ -75,7 +75,7 @@ func (s *Store) found(name string) error {
 	}
 	id, err := strconv.ParseUint(name, 10, 32)
 	if err != nil {
-		return nil // not ours
+		return nil //nolint:nilerr // not ours
 	}
 	if !slices.Contains(s.opt.Databases, uint32(id)) {
 		return s.opt.FS.Remove(path)

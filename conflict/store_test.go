@@ -136,7 +136,7 @@ func TestBound(t *testing.T) {
 // TestPowerCuts: whatever the moment, what was acknowledged is there after it, and a removal is done or not.
 func TestPowerCuts(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed(t), 1))
-	for cut := int64(0); cut < 120; cut++ {
+	for cut := range int64(120) {
 		fsys := vfs.NewMem()
 		if err := vfs.MkdirAll(fsys, "/data/conflicts"); err != nil {
 			t.Fatal(err)

@@ -426,7 +426,7 @@ func TestBeforeTheFirstAdministrator(t *testing.T) {
 func TestWithoutUsers(t *testing.T) {
 	h := newHouse(t, func(o *Options) { o.Auth.Enabled = true })
 	want(t, h.ask("GET", "/query?q=x", "", "Authorization", basic("a", "b")), 503, `{"status":"starting"}`+"\n")
-	if u := h.userOf(httptest.NewRequest("GET", "/query", nil)); u != query.Nobody {
+	if u := h.userOf(httptest.NewRequest(http.MethodGet, "/query", nil)); u != query.Nobody {
 		t.Errorf("a request that nobody has looked at is by %+v", u)
 	}
 }

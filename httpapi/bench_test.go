@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func BenchmarkWriteHandler(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := httptest.NewRequest("POST", "/write?db=d", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/write?db=d", strings.NewReader(body))
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
@@ -112,7 +113,7 @@ func BenchmarkReadBody(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(text.Len()))
 			for b.Loop() {
-				r := httptest.NewRequest("POST", "/write", strings.NewReader(packed))
+				r := httptest.NewRequest(http.MethodPost, "/write", strings.NewReader(packed))
 				r.Header.Set("Content-Encoding", encoding)
 				body, err := reader.read(httptest.NewRecorder(), r)
 				if err != nil || len(body.data) != text.Len() {

@@ -272,7 +272,7 @@ func (b *bodyReader) inflateZstd(out *body, wire *wireReader) error {
 	if err := z.Reset(wire); err != nil {
 		return err
 	}
-	defer z.Reset(nil)
+	defer func() { _ = z.Reset(nil) }() // lets the body go; nil is always taken
 	return out.fill(z, wire, 0)
 }
 

@@ -152,7 +152,7 @@ func TestPanicAfterTheHeader(t *testing.T) {
 	bad := &query.Result{Series: []*query.Series{nil}}
 	h.engine.results = []*query.Result{good, bad}
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler {
+		if p := recover(); p != http.ErrAbortHandler { //nolint:errorlint // net/http knows the value itself
 			t.Errorf("recovered %v, want the connection to be broken", p)
 		}
 	}()

@@ -48,7 +48,7 @@ func (e *csvEncoder) encode(r *query.Result) error {
 			e.header(r.StatementID, s)
 		}
 		e.prefix = appendSeriesPrefix(e.prefix[:0], s)
-		for row := 0; row < s.Rows; row++ {
+		for row := range s.Rows {
 			e.out.buf = e.appendRow(e.out.buf, s, row)
 			if e.out.full() {
 				if err := e.out.spill(); err != nil {

@@ -171,7 +171,7 @@ func appendStrings(dst []byte, list []string) []byte {
 
 // rows appends the rows of a piece to the open series.
 func (e *jsonEncoder) rows(s *query.Series) error {
-	for row := 0; row < s.Rows; row++ {
+	for row := range s.Rows {
 		if e.inRows {
 			e.out.buf = append(e.out.buf, ',')
 		} else {
@@ -279,7 +279,7 @@ func (e *jsonChunkEncoder) encode(r *query.Result) error {
 
 func (e *jsonChunkEncoder) series(s *query.Series) error {
 	e.out.buf = appendSeriesHead(e.out.buf, s)
-	for row := 0; row < s.Rows; row++ {
+	for row := range s.Rows {
 		if row == 0 {
 			e.out.buf = append(e.out.buf, `,"values":[`...)
 		} else {

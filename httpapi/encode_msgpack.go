@@ -60,7 +60,7 @@ func (e *msgpackEncoder) encode(r *query.Result) error {
 	}
 	if r.Err != nil {
 		e.failStatement(r.Err)
-		return nil
+		return nil //nolint:nilerr // the error is part of the answer
 	}
 	for _, m := range r.Messages {
 		e.messages = append(e.messages, query.Message{Level: strings.Clone(m.Level), Text: strings.Clone(m.Text)})
@@ -71,7 +71,7 @@ func (e *msgpackEncoder) encode(r *query.Result) error {
 			e.openSeries(s)
 		}
 		e.partial = s.Partial
-		for row := 0; row < s.Rows; row++ {
+		for row := range s.Rows {
 			e.row(s, row)
 			if len(e.body) > e.maxBytes {
 				return fmt.Errorf("the answer is longer than %d bytes, which MessagePack needs in memory; ask for JSON or fewer rows", e.maxBytes)

@@ -131,7 +131,7 @@ func (h *Handler) setCommonHeaders(to http.Header, r *http.Request, id string) {
 // panicked logs a bug and answers 500 when nothing was sent yet. Otherwise it
 // breaks the connection, so that the client does not take the answer for whole.
 func (h *Handler) panicked(rec *recorder, r *http.Request, id string, p any) {
-	if p == http.ErrAbortHandler {
+	if p == http.ErrAbortHandler { //nolint:errorlint // net/http knows the value itself
 		panic(p)
 	}
 	h.counters.panics.Add(1)

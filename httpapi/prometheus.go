@@ -50,7 +50,7 @@ func (h *Handler) servePromWrite(w http.ResponseWriter, r *http.Request) {
 			h.scope(r, &req)
 			req.Beyond = points.Beyond()
 			if err := backend.Writer.WriteBatch(ctx, req, points.Batch()); err != nil {
-				h.countPartial(err)
+				_ = h.countPartial(err)
 				writeFailure(w, writeFailureOf(err, ""))
 				return
 			}
@@ -128,7 +128,7 @@ func (h *Handler) servePromRead(w http.ResponseWriter, r *http.Request) {
 	}, func(res *query.Result) error {
 		if res.Err != nil {
 			failed = res.Err
-			return nil
+			return nil //nolint:nilerr // kept in failed, with which the request is answered
 		}
 		return addSamples(answer, res)
 	})

@@ -101,7 +101,7 @@ func (h *Handler) serveRequests(w http.ResponseWriter, r *http.Request) {
 			writeFailure(w, *invalid(err.Error()))
 			return
 		}
-		span = min(max(time.Duration(n), 0), maxWatch/time.Second) * time.Second
+		span = min(max(time.Duration(n), 0), maxWatch/time.Second) * time.Second //nolint:durationcheck // n is a number of seconds
 	}
 	watched := h.tracker.start()
 	select {

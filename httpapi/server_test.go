@@ -38,7 +38,7 @@ func (h *house) serve(t *testing.T, change ...func(*ServerOptions)) (*Server, st
 
 func get(t *testing.T, url string, headers ...string) *http.Response {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestWire(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", c.request, err)
 		}
-		if resp.StatusCode != 204 {
+		if resp.StatusCode != http.StatusNoContent {
 			io.Copy(io.Discard, resp.Body)
 		}
 		if resp.StatusCode != c.status || resp.Close != c.close {
@@ -111,7 +111,7 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 400 || !strings.Contains(string(body), "the body stopped for 50ms") {
+	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "the body stopped for 50ms") {
 		t.Errorf("got %s %s", resp.Status, body)
 	}
 }

@@ -129,7 +129,7 @@ func (s *secured) ping(change func(*tls.Config)) (name string, err error) {
 		return "", err
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 204 || resp.Header.Get("X-Influxdb-Version") == "" {
+	if resp.StatusCode != http.StatusNoContent || resp.Header.Get("X-Influxdb-Version") == "" {
 		s.t.Errorf("ping: %s", resp.Status)
 	}
 	return resp.TLS.PeerCertificates[0].Subject.CommonName, nil

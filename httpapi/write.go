@@ -133,7 +133,7 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, req ingest.Reque
 		req.Body = data
 		h.scope(r, &req)
 		if err := backend.Writer.Write(ctx, req); err != nil {
-			h.countPartial(err)
+			_ = h.countPartial(err)
 			answer(w, explain(err))
 			return
 		}

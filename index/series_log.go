@@ -152,7 +152,7 @@ func (l *seriesLog) append(id uint32, key []byte) {
 	if l.count == maxBlockKeys || len(l.plain) >= fullBlock {
 		l.closeBlockLocked()
 		if len(l.buf) >= writeBufferBytes && l.writeErr == nil {
-			l.writeLocked()
+			_ = l.writeLocked() // kept in writeErr, which the next sync returns
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (l *seriesLog) sync() error {
 	// damage before this offset is damage and not a torn tail.
 	l.synced = end
 	l.buf = appendMark(l.buf, l.segment, l.first, end)
-	l.writeLocked()
+	_ = l.writeLocked() // kept in writeErr; the keys are safe without the mark
 	return nil
 }
 
@@ -320,7 +320,7 @@ func openLog(opt Options, dir string, segments []segmentFile, s *logScan) (*seri
 	l.sealed = s.bytes - s.torn - int64(s.end.offset)
 	if s.keyed {
 		l.buf = appendMark(l.buf, last, s.next, s.keysEnd)
-		l.writeLocked()
+		_ = l.writeLocked() // kept in writeErr, which the next sync returns
 	}
 	return l, nil
 }

@@ -77,7 +77,7 @@ func (r *logRewrite) run(files []segmentFile, end uint32) error {
 		}
 		out, rest = append(out, blocks...), rest[n:]
 	}
-	r.blocks = append(out, rest...)
+	r.blocks = append(out, rest...) //nolint:gocritic // out is the first part of the new list
 	return nil
 }
 

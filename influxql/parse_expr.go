@@ -190,7 +190,7 @@ func (p *Parser) distinct() (Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		tag := p.attempt(func() bool { return p.scan().Token == DOUBLECOLON && p.scan().Token == TAG })
+		tag := p.attempt(func() bool { return p.scan().Token == DOUBLECOLON && p.scan().Token == TAG }) //nolint:gocritic // every call takes the next token
 		if tag {
 			p.extend(DistinctTag)
 		}

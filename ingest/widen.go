@@ -122,7 +122,7 @@ func (u *unsettled) row(c tsdb.TypeConflict, row int32, next []int) (err error) 
 	u.tags = tags
 	if u.text, err = lineproto.AppendKey(u.text[:0], measurement, tags); err != nil {
 		u.dropped++ // no line can name the series
-		return nil
+		return nil  //nolint:nilerr // counted as dropped
 	}
 	u.fields = u.fields[:0]
 	u.seen = make(map[string]model.FieldType)
@@ -140,7 +140,7 @@ func (u *unsettled) row(c tsdb.TypeConflict, row int32, next []int) (err error) 
 		if err := u.field(f, c.Types, measurement, t.Times[row]); err != nil {
 			u.kept = u.kept[:kept]
 			u.dropped++
-			return nil
+			return nil //nolint:nilerr // counted as dropped
 		}
 	}
 	if len(u.fields) == 0 {
@@ -150,7 +150,7 @@ func (u *unsettled) row(c tsdb.TypeConflict, row int32, next []int) (err error) 
 	if err != nil {
 		u.kept = u.kept[:kept]
 		u.dropped++
-		return nil
+		return nil //nolint:nilerr // counted as dropped
 	}
 	u.lines = lines
 	return nil

@@ -129,7 +129,7 @@ func (v *fastValue) readFloat(b []byte, start, i int) bool {
 	if len(token) == 0 || !looksLikeFloat(token) {
 		return false
 	}
-	f, err := strconv.ParseFloat(unsafe.String(&token[0], len(token)), 64) // keeps nothing
+	f, err := strconv.ParseFloat(unsafe.String(&token[0], len(token)), 64) // #nosec G103 -- keeps nothing
 	v.typ, v.bits, v.at = model.Float, math.Float64bits(f), i
 	return err == nil
 }

@@ -175,7 +175,7 @@ func parseNumber(token []byte) (model.FieldType, uint64, error) {
 		}
 		v, err := strconv.ParseInt(string(digits), 10, 64)
 		if err != nil {
-			return 0, 0, &numberError{"integer", err.(*strconv.NumError)}
+			return 0, 0, &numberError{"integer", err.(*strconv.NumError)} //nolint:errorlint // strconv.ParseInt wraps nothing
 		}
 		return model.Integer, uint64(v), nil
 	case 'u':
@@ -184,7 +184,7 @@ func parseNumber(token []byte) (model.FieldType, uint64, error) {
 		}
 		v, err := strconv.ParseUint(string(digits), 10, 64)
 		if err != nil {
-			return 0, 0, &numberError{"unsigned", err.(*strconv.NumError)}
+			return 0, 0, &numberError{"unsigned", err.(*strconv.NumError)} //nolint:errorlint // strconv.ParseUint wraps nothing
 		}
 		return model.Unsigned, v, nil
 	}

@@ -43,7 +43,7 @@ func OpenTSDB(ctx context.Context, opt OpenTSDBOptions) (*Listener, error) {
 		Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: time.Minute, IdleTimeout: o.listener.opt.IdleTimeout, MaxHeaderBytes: 64 << 10,
 	}
-	o.listener.serving.Go(func() { o.http.Serve(o.requests) })
+	o.listener.serving.Go(func() { _ = o.http.Serve(o.requests) })
 	o.listener.onClose = func() { o.http.Close() }
 	return o.listener, nil
 }

@@ -24,7 +24,7 @@ func (o *openTSDB) handler() http.Handler {
 	mux.HandleFunc("POST /api/metadata/put", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /api/version", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"version":"InfluxDB TSDB proxy"}`+"\n")
+		_, _ = io.WriteString(w, `{"version":"InfluxDB TSDB proxy"}`+"\n")
 	})
 	return mux
 }

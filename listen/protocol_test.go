@@ -184,7 +184,7 @@ func TestOpenTSDB(t *testing.T) {
 		} else {
 			b.WriteString(body)
 		}
-		req, _ := http.NewRequest("POST", "http://"+l.Address()+"/api/put?details", &b)
+		req, _ := http.NewRequest(http.MethodPost, "http://"+l.Address()+"/api/put?details", &b)
 		req.Header = header
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		resp, err := client.Do(req)

@@ -48,7 +48,7 @@ func (a *answer) convert(r *query.Result) *resultJSON {
 				sj.Tags[t.Key] = t.Value
 			}
 		}
-		for i := 0; i < s.Rows; i++ {
+		for i := range s.Rows {
 			row := make([]any, len(s.Values))
 			for j := range s.Values {
 				row[j] = a.cell(&s.Values[j], i, s.Location)

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestQueue(t *testing.T) {
 		t.Errorf("SHOW QUERIES while others run: %v", err)
 	}
 	gone()
-	if err := <-answers; err != query.ErrInterrupted {
+	if err := <-answers; !errors.Is(err, query.ErrInterrupted) {
 		t.Errorf("whose client went away: %v", err)
 	}
 	b.clock.Advance(time.Second)

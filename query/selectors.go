@@ -86,7 +86,7 @@ func (r *sampleReducer) add(p *point) {
 		r.points = append(r.points, p)
 		return
 	}
-	if i := rand.IntN(r.seen); i < r.most {
+	if i := rand.IntN(r.seen); i < r.most { // #nosec G404 -- a sample of rows is no secret
 		r.points[i] = p
 	}
 }

@@ -2,7 +2,6 @@ package query
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/timberlinedb/timberline/influxql"
@@ -279,7 +278,7 @@ func valueTest(expr influxql.Expr) func(string) bool {
 	case *influxql.StringLiteral:
 		return func(v string) bool { return (v == lit.Value) == (e.Op == influxql.EQ) }
 	case *influxql.RegexLiteral:
-		re := (*regexp.Regexp)(lit.Value)
+		re := lit.Value
 		return func(v string) bool { return re.MatchString(v) == (e.Op == influxql.EQREGEX) }
 	}
 	return nil

@@ -43,7 +43,7 @@ func compareValues(a, b value) int {
 		return c
 	}
 	switch {
-	case a.kind == b.kind && a.kind == model.Integer:
+	case a.kind == b.kind && a.kind == model.Integer: //nolint:gocritic // the next case differs in the kind
 		return cmp.Compare(a.integer(), b.integer())
 	case a.kind == b.kind && a.kind != model.Float:
 		return cmp.Or(cmp.Compare(a.bits, b.bits), cmp.Compare(a.str, b.str))

@@ -45,11 +45,11 @@ func (w *windows) of(t int64) (start, end int64) {
 		into = modulo(into-w.interval+modulo(zone, w.interval), w.interval)
 	}
 
-	start = int64(influxql.MinTime)
+	start = influxql.MinTime
 	if start+into < t {
 		start = w.alignZone(t-into, zone)
 	}
-	end = int64(influxql.MaxTime)
+	end = influxql.MaxTime
 	if left := w.interval - into; end-left > t {
 		end = w.alignZone(t+left, zone)
 	}

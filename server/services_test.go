@@ -243,7 +243,7 @@ func TestSubscriptionsOfARunningServer(t *testing.T) {
 	taker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		requests <- r.Method + " " + r.RequestURI + "\n" + string(body)
-		w.WriteHeader(204)
+		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer taker.Close()
 	datagrams, err := net.ListenPacket("udp", "127.0.0.1:0")

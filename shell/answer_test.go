@@ -78,7 +78,7 @@ func TestAnswerArrivesInPieces(t *testing.T) {
 	if err != nil || cellText(second.Series[0].Values[0][1]) != "12345678901234567890" {
 		t.Fatalf("got %+v, %v", second, err)
 	}
-	if _, err := a.Next(); err != io.EOF {
+	if _, err := a.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("behind the last piece: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func Ask(ctx context.Context, c *Client, q Question, v View, w io.Writer) (Summa
 	p := newPrinter(w, v.Format, v.Pretty)
 	for {
 		piece, err := answer.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return sum, p.end()
 		}
 		if err != nil {
@@ -68,7 +68,7 @@ func column(ctx context.Context, c *Client, q Question, name string, limit int) 
 	var names []string
 	for {
 		piece, err := answer.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return names, nil
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -127,7 +128,7 @@ func (s *Session) command(ctx context.Context, line string) (done bool, err erro
 	}
 	s.opt.In.Remember(typed)
 	err = c.run(s, ctx, arguments)
-	if err == errExit {
+	if errors.Is(err, errExit) {
 		return true, err
 	}
 	if err != nil {

@@ -178,7 +178,7 @@ func (w *waiting) After(d time.Duration) <-chan time.Time {
 
 func TestInterruptedWriteSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := newSink(t, func(w http.ResponseWriter) { cancel(); w.WriteHeader(503) })
+	s := newSink(t, func(w http.ResponseWriter) { cancel(); w.WriteHeader(http.StatusServiceUnavailable) })
 	_, err := WriteLines(ctx, connect(t, s.URL), strings.NewReader(lines(1, 5)), Points{Database: "d"}, FeedOptions{})
 	if !errors.Is(err, ErrInterrupted) {
 		t.Errorf("got %v", err)

@@ -83,7 +83,7 @@ type importer struct {
 func (i *importer) run(ctx context.Context) error {
 	for {
 		line, err := i.lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -173,7 +173,7 @@ func WriteLines(ctx context.Context, c *Client, r io.Reader, to Points, opt Feed
 func feedAll(ctx context.Context, feed *Feed, lines *pointReader) error {
 	for {
 		line, err := lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

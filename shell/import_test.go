@@ -141,7 +141,7 @@ func FuzzPointReader(f *testing.F) {
 		var got strings.Builder
 		for {
 			line, err := p.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

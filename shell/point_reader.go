@@ -44,7 +44,7 @@ func (p *pointReader) next() ([]byte, error) {
 	for {
 		begin := len(p.buf)
 		err := p.line()
-		if err == io.EOF && len(p.buf) > 0 {
+		if errors.Is(err, io.EOF) && len(p.buf) > 0 {
 			return p.buf, nil
 		}
 		if err != nil {

@@ -101,7 +101,7 @@ func (s *Session) Run(ctx context.Context) error {
 	for {
 		err := s.step(ctx)
 		switch {
-		case err == errExit || err == io.EOF:
+		case errors.Is(err, errExit) || errors.Is(err, io.EOF):
 			if s.failed && !s.opt.Interactive {
 				return ErrFailed
 			}
@@ -171,7 +171,7 @@ func (s *Session) step(ctx context.Context) error {
 		s.pending = ""
 		return nil
 	}
-	if err == io.EOF && s.pending != "" {
+	if errors.Is(err, io.EOF) && s.pending != "" {
 		s.statement(ctx, s.take())
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -202,7 +203,7 @@ func TestThrottle(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := th.take(ctx, 10_000); err != context.Canceled {
+	if err := th.take(ctx, 10_000); !errors.Is(err, context.Canceled) {
 		t.Errorf("a wait that is given up: %v", err)
 	}
 	if err := newThrottle(clk, 0, 0).take(ctx, 1<<40); err != nil {

@@ -65,7 +65,7 @@ func (s *Store) noteMerge(ctx context.Context, sh *shard, err error) {
 		s.counters.compactionFails.Add(1)
 		sh.activity.compactionFails.Add(1)
 		setText(&s.counters.lastCompactionError, err.Error())
-		s.readFailed(err)
+		_ = s.readFailed(err)
 		if tell := s.opt.Events.CompactionFailed; tell != nil {
 			tell(sh.ref(), err)
 		}
@@ -308,7 +308,7 @@ func (sh *shard) exchange(inputs []*shardFile, output *shardFile) {
 		// Readers that have the file open keep it; what cannot be removed now is
 		// an orphan at the next start.
 		f.reader.Close()
-		sh.store.fs.Remove(f.path)
+		_ = sh.store.fs.Remove(f.path)
 	}
 }
 

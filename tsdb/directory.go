@@ -65,7 +65,7 @@ func (s *Store) removeLeftovers(layout Layout) error {
 		}
 	}
 	dirs := []string{filepath.Join(s.dir, "db")}
-	for depth := 0; depth < 3; depth++ {
+	for range 3 {
 		var below []string
 		for _, dir := range dirs {
 			kept, err := s.removeUnknown(dir, keep)

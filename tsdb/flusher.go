@@ -118,7 +118,7 @@ func (s *Store) flushDue() {
 		if sh == nil {
 			return
 		}
-		s.flushShard(s.bg, sh)
+		_ = s.flushShard(s.bg, sh) // counted and told where it failed; the shard stays due
 		select {
 		case <-s.closing:
 			return

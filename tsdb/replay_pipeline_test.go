@@ -22,7 +22,7 @@ func TestReplayPipelineKeepsOrder(t *testing.T) {
 			return fmt.Errorf("frame %d is applied after %d others", e.frame.LSN, seen-1)
 		}
 		if damaged := seen%50 == 0; damaged != (e.err != nil) {
-			return fmt.Errorf("frame %d: damaged is %v, the error of decoding %v", seen, damaged, e.err)
+			return fmt.Errorf("frame %d: damaged is %v, the error of decoding %w", seen, damaged, e.err)
 		} else if damaged {
 			return nil
 		}

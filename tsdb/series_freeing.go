@@ -20,7 +20,7 @@ func (s *Store) freeDue() {
 			return
 		}
 		if err := db.freeSeries(); err != nil && !errors.Is(err, index.ErrClosed) {
-			s.readFailed(err)
+			_ = s.readFailed(err)
 		}
 	}
 }

@@ -137,5 +137,5 @@ func (c *cellState) exactSums() bool {
 func (c *cellState) set(s *Stats, whole bool) {
 	first, last := c.FirstBytes[:0], c.LastBytes[:0]
 	c.Stats, c.whole = *s, whole
-	c.FirstBytes, c.LastBytes = append(first, s.FirstBytes...), append(last, s.LastBytes...)
+	c.FirstBytes, c.LastBytes = append(first, s.FirstBytes...), append(last, s.LastBytes...) //nolint:gocritic // the old bytes are written over
 }

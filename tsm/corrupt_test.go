@@ -155,7 +155,7 @@ func TestUnknownSections(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, required := range []bool{false, true} {
-		more := append(sections[:len(sections):len(sections)], section{typ: 900, required: required, offset: foot.directoryOffset})
+		more := append(sections[:len(sections):len(sections)], section{typ: 900, required: required, offset: foot.directoryOffset}) //nolint:gocritic // a copy of the beginning, longer
 		directory := appendDirectory(nil, more)
 		f := foot
 		f.directoryLength, f.directorySum = uint32(len(directory)), checksum(0, directory)

@@ -118,12 +118,12 @@ func TestFlippedByte(t *testing.T) {
 	}
 	for name, frames := range bySegment {
 		end := frames[len(frames)-1].Offset + frameHeaderBytes + 500
-		step := int64(7) // every byte would take seconds and shows nothing more inside payloads
+		var step int64
 		for at := int64(0); at < end; at += step {
 			if at >= framesAt && (at-framesAt)%(frameHeaderBytes+500) < frameHeaderBytes+8 {
 				step = 1
 			} else {
-				step = 7
+				step = 7 // every byte would take seconds and shows nothing more inside payloads
 			}
 			image := change(t, m, name, func(b []byte) []byte { b[at] ^= 0x40; return b })
 			l, rec, got, err := tryOpen(Options{FS: image, SegmentBytes: 4096})

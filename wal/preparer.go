@@ -237,7 +237,7 @@ func (l *Log) create(s *segment) (err error) {
 	defer func() {
 		if err != nil {
 			f.Close()
-			l.fs.Remove(tmp)
+			_ = l.fs.Remove(tmp) // otherwise removed at the next start
 		}
 	}()
 	secured := min(s.limit, minAheadBytes)

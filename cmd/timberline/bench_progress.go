@@ -30,7 +30,7 @@ func newProgress(w io.Writer, what, unit string, total int64) *benchProgress {
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(100*time.Millisecond))
-		p.bar.RenderBlank() // its clock starts here; fails only where the bar cannot be drawn
+		_ = p.bar.RenderBlank() // its clock starts here; fails only where the bar cannot be drawn
 	}
 	return p
 }
@@ -51,7 +51,7 @@ func (p *benchProgress) tell(now bench.Progress) {
 		if now.Retries > 0 {
 			p.bar.Describe(fmt.Sprintf("%s (%d retries)", p.what, now.Retries))
 		}
-		p.bar.Set64(min(now.Done, p.total)) // fails only where the bar cannot be drawn
+		_ = p.bar.Set64(min(now.Done, p.total)) // fails only where the bar cannot be drawn
 		return
 	}
 	if now.Elapsed-p.lastLine < progressLineEvery {
@@ -65,7 +65,7 @@ func (p *benchProgress) tell(now bench.Progress) {
 // end leaves the last state on the terminal.
 func (p *benchProgress) end() {
 	if p.bar != nil {
-		p.bar.Exit()
+		_ = p.bar.Exit()
 		fmt.Fprintln(p.w)
 	}
 }

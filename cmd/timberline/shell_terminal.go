@@ -99,7 +99,7 @@ func (t *terminal) History() []string { return t.past }
 
 // appendLine adds a line to a file that its owner alone can read.
 func appendLine(name, line string) error {
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // #nosec G304 -- the history of the user who runs this
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (t *terminal) load() {
 
 // readHistory returns the last entries of a file, and how many it has.
 func readHistory(name string) (entries []string, total int, err error) {
-	f, err := os.Open(name)
+	f, err := os.Open(name) // #nosec G304 -- the history of the user who runs this
 	if err != nil {
 		return nil, 0, err
 	}
@@ -149,7 +149,7 @@ func readHistory(name string) (entries []string, total int, err error) {
 func (t *terminal) shorten(entries []string) {
 	short := t.file + ".new"
 	if err := os.WriteFile(short, []byte(strings.Join(entries, "\n")+"\n"), 0o600); err == nil {
-		os.Rename(short, t.file)
+		_ = os.Rename(short, t.file)
 	}
 }
 
@@ -185,9 +185,10 @@ func (t *terminal) Pager() func(to io.Writer) (io.WriteCloser, error) {
 	}
 	return func(to io.Writer) (io.WriteCloser, error) {
 		if t.cooked != nil {
-			t.cooked.ApplyMode() // a pager that minds sets its own
+			_ = t.cooked.ApplyMode() // a pager that minds sets its own
 		}
-		cmd := exec.Command("sh", "-c", program)
+		// #nosec G204 G702 -- the pager that the user names, run as this user
+		cmd := exec.Command("sh", "-c", program) //nolint:noctx // it ends with its reader
 		cmd.Stdout, cmd.Stderr = to, os.Stderr
 		in, err := cmd.StdinPipe()
 		if err == nil {
@@ -204,7 +205,7 @@ func (t *terminal) Pager() func(to io.Writer) (io.WriteCloser, error) {
 // back gives the terminal to the editor again.
 func (t *terminal) back() {
 	if t.edit != nil {
-		t.edit.ApplyMode() // the editor sets its own with the next line, too
+		_ = t.edit.ApplyMode() // the editor sets its own with the next line, too
 	}
 }
 

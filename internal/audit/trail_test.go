@@ -110,7 +110,7 @@ func TestRotation(t *testing.T) {
 		t.Errorf("the last line is %+v", got[len(got)-1])
 	}
 	last := lines(t, files, "/audit.1")
-	if first := lines(t, files, "/audit"); fmt.Sprint(last[len(last)-1].Detail) != fmt.Sprint(int(19-len(first))) {
+	if first := lines(t, files, "/audit"); fmt.Sprint(last[len(last)-1].Detail) != fmt.Sprint(19-len(first)) {
 		t.Errorf("between %+v and %+v something is missing", last, first)
 	}
 }

@@ -101,10 +101,10 @@ func testWriteRead(t *testing.T, fsys FS, dir string) {
 		t.Fatalf("Size = %d, %v", size, err)
 	}
 	short := make([]byte, 100)
-	if n, err := f.ReadAt(short, size-10); n != 10 || err != io.EOF {
+	if n, err := f.ReadAt(short, size-10); n != 10 || !errors.Is(err, io.EOF) {
 		t.Fatalf("ReadAt over the end = %d, %v", n, err)
 	}
-	if n, err := f.ReadAt(short, size+10); n != 0 || err != io.EOF {
+	if n, err := f.ReadAt(short, size+10); n != 0 || !errors.Is(err, io.EOF) {
 		t.Fatalf("ReadAt behind the end = %d, %v", n, err)
 	}
 	_, err = f.WriteAt([]byte("x"), -1)

@@ -98,7 +98,7 @@ func WriteFile(fs FS, name string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
 			f.Close()
-			fs.Remove(tmp)
+			_ = fs.Remove(tmp) // the first error is the one to tell
 		}
 	}()
 	if err = write(f); err != nil {

@@ -47,12 +47,18 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "what all data and questions follow from")
 	flag.BoolVar(&o.short, "short", false, "small rows, one round: to see that it works")
 	flag.Parse()
+	os.Exit(started(o))
+}
+
+// started runs the rounds until they end or a signal does, and returns the status to end with.
+func started(o options) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, o options) error {
@@ -71,7 +77,7 @@ func run(ctx context.Context, o options) error {
 		if o.dir, err = os.MkdirTemp("", "timberline-bench-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(o.dir)
+		defer func() { _ = os.RemoveAll(o.dir) }()
 	}
 	all := map[string]map[string][]*result{}
 	for _, r := range chosen {

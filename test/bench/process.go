@@ -63,7 +63,7 @@ const stopTimeout = 5 * time.Minute
 // stop ends the server as a system would, and waits for it.
 func (p *process) stop() error {
 	if p.gone() {
-		return fmt.Errorf("the server had ended: %v", p.failure)
+		return fmt.Errorf("the server had ended: %w", p.failure)
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (p *process) stop() error {
 // kill ends the server at once, and waits for it. It may be called twice.
 func (p *process) kill() {
 	if !p.gone() {
-		p.cmd.Process.Kill() // fails only when it has just ended
+		_ = p.cmd.Process.Kill() // fails only when it has just ended
 	}
 	<-p.ended
 }

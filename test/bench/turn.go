@@ -159,7 +159,7 @@ func (t turn) ready(ctx context.Context, p *process, ask request) error {
 	for begin := time.Now(); time.Since(begin) < startTimeout; time.Sleep(time.Millisecond) {
 		switch {
 		case p.gone():
-			return fmt.Errorf("the server ended: %v", p.failure)
+			return fmt.Errorf("the server ended: %w", p.failure)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}

@@ -106,7 +106,7 @@ func Launch(binary, dataDir string, args ...string) (*Server, error) {
 	case s.URL = <-found:
 		return s, nil
 	case <-s.done:
-		return nil, fmt.Errorf("the server ended at start: %v\n%s", s.exitErr(), s.Log())
+		return nil, fmt.Errorf("the server ended at start: %w\n%s", s.exitErr(), s.Log())
 	case <-time.After(startTimeout):
 		s.Kill()
 		return nil, fmt.Errorf("the server told no address in %s\n%s", startTimeout, s.Log())
@@ -161,7 +161,7 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Kill ends the process at once, as a crash would, and waits for its end.
 func (s *Server) Kill() {
-	s.cmd.Process.Kill()
+	_ = s.cmd.Process.Kill()
 	<-s.done
 }
 

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +35,8 @@ func TestCorpus(t *testing.T) {
 	}
 	s := blackbox.Start(t, t.TempDir())
 	out, err := exec.Command(runner, "-url", s.URL, "-cases", filepath.Join(dir, "influxql"), "-with", "uint64-support=true").CombinedOutput()
-	if _, failed := err.(*exec.ExitError); err != nil && !failed {
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	m := totals.FindStringSubmatch(string(out))

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -45,7 +46,8 @@ func (g *target) drip(t *testing.T, n int, beginning, bytes string, pause time.D
 			for i := 0; time.Since(started) < serverTimeout+patience; i++ {
 				c.SetReadDeadline(time.Now().Add(pause))
 				_, err := io.Copy(io.Discard, c)
-				if timedOut, ok := err.(net.Error); !ok || !timedOut.Timeout() {
+				var timedOut net.Error
+				if !errors.As(err, &timedOut) || !timedOut.Timeout() {
 					return // ended
 				}
 				if bytes != "" {
@@ -157,7 +159,8 @@ func (g *target) raw(t *testing.T, text string) int {
 	}()
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
-		if timedOut, ok := err.(net.Error); ok && timedOut.Timeout() {
+		var timedOut net.Error
+		if errors.As(err, &timedOut) && timedOut.Timeout() {
 			t.Errorf("%.60q is not answered", text)
 		}
 		return 0

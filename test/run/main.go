@@ -90,7 +90,7 @@ func install() {
 	}
 	fmt.Println("== installing", strings.Join(missing, ", "))
 	defer holdServices()()
-	quiet(apt, "update")
+	_ = quiet(apt, "update") // what is not to be had then is said below
 	for _, name := range missing {
 		if err := quiet(apt, "install", "-y", "--no-install-recommends", name); err != nil {
 			fmt.Printf("   %s is not to be had: %v\n", name, err)
@@ -130,7 +130,7 @@ func holdServices() func() {
 	}
 	fmt.Fprintln(f, "#!/bin/sh\nexit 101")
 	f.Close()
-	return func() { os.Remove(policyFile) }
+	return func() { _ = os.Remove(policyFile) }
 }
 
 // quiet runs a package command. Services of installed packages are not started.

@@ -33,7 +33,7 @@ func unpackPlain(src []byte, m int, width uint) []uint64 {
 
 func TestPackedAgreesWithPlain(t *testing.T) {
 	r := newRandom(t)
-	for width := uint(0); width <= 64; width++ {
+	for width := range uint(65) {
 		for _, m := range []int{1, 2, 7, 8, 9, 33, 63, 64} {
 			values := make([]uint64, m)
 			for i := range values {
