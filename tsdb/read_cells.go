@@ -1,6 +1,8 @@
 package tsdb
 
 import (
+	"slices"
+
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
 	"github.com/timberlinedb/timberline/tsm"
@@ -149,10 +151,11 @@ func (s *fileSource) splitCell(u unit, dst []unit) []unit {
 // all of it.
 func (h *hourCutter) summarize(s *fileSource, u unit, dst *cursor.Summary) bool {
 	slot := &h.cells.Slots[u.end]
-	dst.Range, dst.Rows, dst.Cell, dst.Fields = u.span, slot.Rows, true, dst.Fields[:0]
+	dst.Range, dst.Rows, dst.Cell = u.span, slot.Rows, true
+	dst.Fields = slices.Grow(dst.Fields[:0], len(s.fields))[:len(s.fields)]
 	for i := range s.fields {
+		dst.Fields[i].Type, dst.Fields[i].Count = s.fields[i].typ, 0
 		if h.at[i] < 0 {
-			dst.Fields = append(dst.Fields, cursor.Statistics{Type: s.fields[i].typ})
 			continue
 		}
 		stats, known, whole := h.cells.Stats(u.end, h.at[i])
@@ -160,10 +163,9 @@ func (h *hourCutter) summarize(s *fileSource, u unit, dst *cursor.Summary) bool 
 			return false
 		}
 		if stats.Count == 0 {
-			dst.Fields = append(dst.Fields, cursor.Statistics{Type: s.fields[i].typ})
 			continue
 		}
-		dst.Fields = append(dst.Fields, statisticsOf(stats))
+		setStatistics(&dst.Fields[i], stats)
 		dst.Fields[i].Whole = whole
 	}
 	return true

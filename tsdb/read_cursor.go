@@ -269,7 +269,7 @@ func newShardCursor(sv *shardView, req *cursor.Request, span model.TimeRange, du
 			s.cache.begin(span, req.Descending, req.First)
 			s.cache.gaps = sc.summable
 		case sc.summable:
-			s.file.fields, s.file.describe = summed, s.file.summarize
+			s.file.summed(summed)
 			s.file.hours = newHourCutter(s.file, req, sv.sh.store)
 		}
 	}

@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -30,9 +31,12 @@ type fileSource struct {
 	block   *tsm.Block // lent while the source is in use
 	shared  *sharedMemo
 
-	// fields are those of the request; set where summaries are asked for.
-	fields []summedField
-	hours  *hourCutter // where cells may be of use
+	// fields are those of the request; set where summaries are asked for. inOrder are
+	// the places of those that the shard knows, by number.
+	fields  []summedField
+	inOrder []int
+	stats   tsm.StatsScan
+	hours   *hourCutter // where cells may be of use
 }
 
 // summedField is a field of a request: its number, the type that it is asked
@@ -166,33 +170,55 @@ func (s *fileSource) summarize(u unit, dst *cursor.Summary) (bool, error) {
 	if u.span != ref.Range {
 		return false, nil // rows beside cells
 	}
-	dst.Cell = false
-	dst.Range, dst.Rows, dst.Fields = ref.Range, ref.Rows, dst.Fields[:0]
-	for _, f := range s.fields {
-		dst.Fields = append(dst.Fields, cursor.Statistics{Type: f.typ})
+	dst.Range, dst.Rows, dst.Cell = ref.Range, ref.Rows, false
+	dst.Fields = slices.Grow(dst.Fields[:0], len(s.fields))[:len(s.fields)]
+	for i := range s.fields {
+		dst.Fields[i].Type, dst.Fields[i].Count = s.fields[i].typ, 0
 	}
-	all := true // what the block has of the fields has statistics
-	ok, err := s.file.reader.EachPageStats(ref, func(number uint32, page *tsm.Stats, known bool) {
-		for i := range s.fields {
-			f := &s.fields[i]
-			if !f.known || f.number != number {
-				continue
-			}
-			if !known || page.Type != f.typ {
-				all = false
-				return
-			}
-			dst.Fields[i] = statisticsOf(page)
+	if !s.stats.Begin(ref) {
+		return false, nil
+	}
+	for _, i := range s.inOrder {
+		page, known, err := s.stats.Find(s.fields[i].number)
+		switch {
+		case err != nil:
+			return false, err
+		case page == nil:
+		case !known || page.Type != s.fields[i].typ:
+			return false, nil
+		default:
+			setStatistics(&dst.Fields[i], page)
 		}
-	})
-	return ok && all && err == nil, err
+	}
+	return true, nil
 }
 
-func statisticsOf(p *tsm.Stats) cursor.Statistics {
-	return cursor.Statistics{
-		Type: p.Type, Count: p.Count, FirstTime: p.FirstTime, LastTime: p.LastTime,
-		Floats: extentOf(p.Floats), Integers: extentOf(p.Integers), Unsigneds: extentOf(p.Unsigneds),
-		FirstBool: p.FirstBool, LastBool: p.LastBool, FirstString: p.FirstBytes, LastString: p.LastBytes,
+// summed makes the source describe its blocks by these fields.
+func (s *fileSource) summed(fields []summedField) {
+	s.fields, s.describe = fields, s.summarize
+	for i := range fields {
+		if fields[i].known {
+			s.inOrder = append(s.inOrder, i)
+		}
+	}
+	slices.SortFunc(s.inOrder, func(a, b int) int { return cmp.Compare(fields[a].number, fields[b].number) })
+}
+
+// setStatistics sets what the index of a file says of a page. Extents of other types
+// stay what they are.
+func setStatistics(dst *cursor.Statistics, p *tsm.Stats) {
+	dst.Type, dst.Count, dst.FirstTime, dst.LastTime, dst.Whole = p.Type, p.Count, p.FirstTime, p.LastTime, false
+	switch p.Type {
+	case model.Float:
+		dst.Floats = extentOf(p.Floats)
+	case model.Integer:
+		dst.Integers = extentOf(p.Integers)
+	case model.Unsigned:
+		dst.Unsigneds = extentOf(p.Unsigneds)
+	case model.Boolean:
+		dst.FirstBool, dst.LastBool = p.FirstBool, p.LastBool
+	case model.String:
+		dst.FirstString, dst.LastString = p.FirstBytes, p.LastBytes
 	}
 }
 

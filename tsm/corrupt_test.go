@@ -216,6 +216,14 @@ func FuzzOpen(f *testing.F) {
 			}
 			for k := range refs {
 				r.PageStats(&refs[k], 3)
+				var scan StatsScan
+				if scan.Begin(&refs[k]) {
+					for _, number := range []uint32{0, 3, 3, 12} {
+						if _, _, err := scan.Find(number); err != nil && !errors.Is(err, ErrCorrupt) {
+							t.Fatal(err)
+						}
+					}
+				}
 				if err := r.ReadBlock(&refs[k], []uint32{3, 0, 12}, &block); err != nil && !errors.Is(err, ErrCorrupt) {
 					t.Fatal(err)
 				}

@@ -82,33 +82,45 @@ func appendField(dst []byte, f *fieldEntry, before uint32, span model.TimeRange,
 
 // readField reads the next field entry of a block of rows rows over span.
 func readField(in *byteReader, f *fieldEntry, before uint32, span model.TimeRange, rows int) {
+	readFieldHead(in, f, before)
+	f.stats = Stats{}
+	readFieldBody(in, f, span, rows)
+}
+
+// readFieldHead reads the number, the flags and the length of the page.
+func readFieldHead(in *byteReader, f *fieldEntry, before uint32) {
 	number := in.fieldNumber(uint64(before))
 	flags := in.byte()
 	length := in.uvarint()
 	f.number, f.flags, f.pageLen = number, flags, int(length)
-	f.stats = Stats{Type: model.FieldType(flags & entryTypeMask), Count: int64(rows), FirstTime: span.Min, LastTime: span.Max}
-	if length < checksumSize+1 || length > math.MaxInt32 || !f.stats.Type.Valid() {
+	if length < checksumSize+1 || length > math.MaxInt32 || !model.FieldType(flags&entryTypeMask).Valid() {
 		in.fail()
-		return
 	}
+}
+
+// readFieldBody reads what follows the head: counts, times and statistics. Of the
+// latter it sets the part that is of the field's type.
+func readFieldBody(in *byteReader, f *fieldEntry, span model.TimeRange, rows int) {
+	s, flags := &f.stats, f.flags
+	s.Type, s.Count, s.FirstTime, s.LastTime = model.FieldType(flags&entryTypeMask), int64(rows), span.Min, span.Max
 	if flags&entryPartial != 0 {
 		count := in.uvarint()
 		if count == 0 || count >= uint64(rows) {
 			in.fail()
 			return
 		}
-		f.stats.Count = int64(count)
+		s.Count = int64(count)
 	}
 	if flags&entryInner != 0 {
-		f.stats.FirstTime += int64(in.uvarint())
-		f.stats.LastTime -= int64(in.uvarint())
-		if f.stats.FirstTime < span.Min || f.stats.LastTime > span.Max || f.stats.FirstTime > f.stats.LastTime {
+		s.FirstTime += int64(in.uvarint())
+		s.LastTime -= int64(in.uvarint())
+		if s.FirstTime < span.Min || s.LastTime > span.Max || s.FirstTime > s.LastTime {
 			in.fail()
 			return
 		}
 	}
 	if flags&entryStats != 0 {
-		readStats(in, &f.stats, flags)
+		readStats(in, s, flags)
 	}
 }
 

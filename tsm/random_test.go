@@ -234,8 +234,60 @@ func readAll(r *Reader) (naive, error) {
 	return out, nil
 }
 
+// checkScan compares the statistics that a scan finds with those of PageStats, for all fields of a block, for every other
+// one, and for some that it does not have.
+func checkScan(r *Reader, b *BlockRef) error {
+	numbers, err := b.Fields(nil)
+	if err != nil {
+		return err
+	}
+	var scan StatsScan
+	for start := range 3 {
+		if !scan.Begin(b) {
+			return nil
+		}
+		for i := start; i < len(numbers); i += 1 + start {
+			for n := numbers[i]; n < numbers[i]+2; n++ {
+				want, ok, err := r.PageStats(b, n)
+				if err != nil {
+					return err
+				}
+				got, known, err := scan.Find(n)
+				if err != nil {
+					return err
+				}
+				if got == nil {
+					got, known = new(Stats), true
+				}
+				var plain Stats
+				plain.Type, plain.Count, plain.FirstTime, plain.LastTime = got.Type, got.Count, got.FirstTime, got.LastTime
+				switch {
+				case !known:
+				case got.Type == model.Float:
+					plain.Floats = got.Floats
+				case got.Type == model.Integer:
+					plain.Integers = got.Integers
+				case got.Type == model.Unsigned:
+					plain.Unsigneds = got.Unsigneds
+				case got.Type == model.Boolean:
+					plain.Trues, plain.FirstBool, plain.LastBool = got.Trues, got.FirstBool, got.LastBool
+				case got.Type == model.String:
+					plain.FirstBytes, plain.LastBytes = got.FirstBytes, got.LastBytes
+				}
+				if a, b := fmt.Sprintf("%+v", plain), fmt.Sprintf("%+v", want); known != ok || a != b {
+					return fmt.Errorf("field %d: the scan finds\n%s, %v, want\n%s, %v", n, a, known, b, ok)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // checkStats compares the statistics in the index with the values.
 func checkStats(r *Reader, b *BlockRef, rows *SeriesRows) error {
+	if err := checkScan(r, b); err != nil {
+		return err
+	}
 	for i := range rows.Columns {
 		c := &rows.Columns[i]
 		s, ok, err := r.PageStats(b, c.Field)
