@@ -181,7 +181,7 @@ func (u *unitRun) readSeries(cur cursor.Cursor, series *sourceSeries, group, pla
 	}
 	for k, c := range u.scan.calls {
 		if len(c.layout.aux) > 0 {
-			u.aggs[k].setConstants(auxConstants(c.layout, series.tags))
+			u.aggs[k].setConstants(auxConstants(c.layout, series))
 		}
 	}
 	clear(u.found)

@@ -40,6 +40,8 @@ type groupedSeries struct {
 	version cursor.SeriesVersion
 	series  []model.SeriesID
 	groups  []seriesGroup
+	tags    *sourceTags // nil when the statement does not read them
+	places  []int32     // of the series in tags
 	bytes   int64
 }
 
@@ -128,7 +130,7 @@ const (
 
 // size returns about how many bytes g takes.
 func (g *groupedSeries) size() int64 {
-	n := groupedBytes + len(g.key) + len(g.series)*groupSeriesBytes
+	n := groupedBytes + len(g.key) + (len(g.series)+len(g.places))*groupSeriesBytes + g.tags.bytes()
 	for i := range g.groups {
 		tags := g.groups[i].tags
 		n += groupTagsetBytes + 16*len(tags.values) + len(tags.id)
@@ -140,8 +142,9 @@ func (g *groupedSeries) size() int64 {
 }
 
 // groupKey returns what the groups of a source are kept under, and the version of the series they are made from; false
-// when they cannot be kept. It names all that decides which series a source has, how they are grouped and in which order.
-func (s *source) groupKey(cond *tagCondition) (key []byte, version cursor.SeriesVersion, ok bool) {
+// when they cannot be kept. It names all that decides which series a source has, how they are grouped and in which order,
+// and whether their tags are kept as well.
+func (s *source) groupKey(cond *tagCondition, tags bool) (key []byte, version cursor.SeriesVersion, ok bool) {
 	versioned, ok := s.view.view.(cursor.VersionedView)
 	if !ok || s.run.engine.groups.account == nil {
 		return nil, version, false
@@ -154,11 +157,14 @@ func (s *source) groupKey(cond *tagCondition) (key []byte, version cursor.Series
 	key = appendKeyText(key, s.measurement)
 	key = appendKeyTexts(key, s.opt.groupBy)
 	key = appendKeyTexts(key, s.opt.dimensions)
+	form := byte(0)
 	if s.opt.ascending {
-		key = append(key, 1)
-	} else {
-		key = append(key, 0)
+		form |= 1
 	}
+	if tags {
+		form |= 2
+	}
+	key = append(key, form)
 	return appendKeyFilter(key, cond.filter), version, true
 }
 

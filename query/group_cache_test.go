@@ -102,7 +102,7 @@ func TestKeptGroupsAgree(t *testing.T) {
 				" WHERE dc = 'd1' OR host = 'h3'", " WHERE time >= 20s AND time < 100s")
 			group := pick("", " GROUP BY host", " GROUP BY dc", " GROUP BY dc, host", " GROUP BY *", " GROUP BY nothing")
 			tail := pick("", "", " ORDER BY time DESC", " SLIMIT 3 SOFFSET 1", " LIMIT 2")
-			calls := pick("mean(w)", "max(v), last(w)", "count(v)", "v, w", "first(v)", "host, v")
+			calls := pick("mean(w)", "max(v), last(w)", "count(v)", "v, w", "first(v)", "host, v", "*", "last(v), host, dc", "top(v, host, 2)")
 			text := "SELECT " + calls + " FROM " + pick("m", "n", "/m|n/", "(SELECT w, v, host FROM m GROUP BY dc)") + where + group + tail
 			for range 2 {
 				g.agree(t, text)

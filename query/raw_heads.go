@@ -203,8 +203,8 @@ func (h *headRun) setHead(t int64, valueOf func(column int) value) {
 		switch {
 		case place.column >= 0:
 			p.aux[j] = valueOf(place.column)
-		case place.tag != "":
-			p.aux[j] = tagValue(r.series.tags, place.tag)
+		case place.tags != nil:
+			p.aux[j] = place.tags.value(r.series.place)
 		}
 	}
 	r.head, r.empty, r.edge = p, false, t

@@ -195,7 +195,7 @@ func (r *rawSeries) open() error {
 		return err
 	}
 	r.cursor = cur
-	r.tags = auxConstants(r.scan.layout, r.series.tags)
+	r.tags = auxConstants(r.scan.layout, r.series)
 	return nil
 }
 
@@ -216,25 +216,17 @@ func (s *source) rowsWanted() int {
 }
 
 // auxConstants returns the aux values of a series with the tags filled in.
-func auxConstants(l *rowLayout, tags model.Tags) []value {
+func auxConstants(l *rowLayout, series *sourceSeries) []value {
 	if len(l.aux) == 0 {
 		return nil
 	}
 	values := make([]value, len(l.aux))
 	for i, place := range l.aux {
-		if place.tag != "" {
-			values[i] = tagValue(tags, place.tag)
+		if place.tags != nil {
+			values[i] = place.tags.value(series.place)
 		}
 	}
 	return values
-}
-
-// tagValue returns the value of a tag, null without one.
-func tagValue(tags model.Tags, key string) value {
-	if v := tags.Get([]byte(key)); len(v) > 0 {
-		return stringValue(string(v))
-	}
-	return value{}
 }
 
 // rest returns the time range that is still to be read.

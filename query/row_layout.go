@@ -53,10 +53,10 @@ func (l *rowLayout) add(f cursor.Field) int {
 	return last
 }
 
-// auxPlace is a column, a tag (column -1), or nothing (tag is "" too).
+// auxPlace is a column, a tag (column -1), or nothing.
 type auxPlace struct {
 	column int
-	tag    string
+	tags   *tagValues // nil for what is no tag of any series too
 }
 
 // newRowLayout places the driving name, the aux names and those of the condition. Without a field that makes rows, ok
@@ -71,7 +71,7 @@ func newRowLayout(s *source, main *influxql.VarRef) (l *rowLayout, ok bool) {
 	for _, ref := range s.opt.aux {
 		place := auxPlace{column: l.column(s, ref)}
 		if place.column < 0 && s.tagRef(ref) {
-			place.tag = ref.Name
+			place.tags = s.tags.column(ref.Name)
 		}
 		l.aux = append(l.aux, place)
 	}
@@ -140,7 +140,7 @@ func (l *rowLayout) filterFor(s *source, series *sourceSeries) rowFilter {
 	if series.rest == nil {
 		return nil
 	}
-	return newRowFilter(series.rest, l.fields, func(ref *influxql.VarRef) int { return l.find(s, ref) }, series.tags)
+	return newRowFilter(series.rest, l.fields, func(ref *influxql.VarRef) int { return l.find(s, ref) }, s.tags.of(series.place))
 }
 
 // selectRows sets the bits of the rows that count: those that pass the filter and have a value in a field that makes

@@ -22,9 +22,9 @@ func (g *seriesGroup) single() bool { return g.last-g.first == 1 }
 
 // sourceSeries is one series of a source with what is left of the condition for its rows.
 type sourceSeries struct {
-	id   model.SeriesID
-	tags model.Tags // valid as long as the view is open; nil unless the statement reads tags
-	rest influxql.Expr
+	id    model.SeriesID
+	place int32 // of its tags in those of the source, if the statement reads tags
+	rest  influxql.Expr
 }
 
 // source is what one measurement of a view contributes to a statement.
@@ -36,6 +36,7 @@ type source struct {
 	fields      map[string]influxql.DataType
 	series      []sourceSeries
 	groups      []seriesGroup // in order of the answer
+	tags        *sourceTags   // nil unless the statement reads tags
 }
 
 const seriesBytes = 64 // of memory for one series of a source, without its tags
@@ -71,11 +72,8 @@ func (s *source) findSeries(cond *tagCondition) error {
 	if none {
 		return nil
 	}
-	if s.readsTags(rest) {
-		return s.sortSeries(cond)
-	}
 	cache := &s.run.engine.groups
-	key, version, ok := s.groupKey(cond)
+	key, version, ok := s.groupKey(cond, s.readsTags(rest))
 	if ok {
 		if g := cache.get(key, version); g != nil {
 			return s.takeGrouped(g, rest)
@@ -100,6 +98,10 @@ func (s *source) takeGrouped(g *groupedSeries, rest influxql.Expr) error {
 	for i, id := range g.series {
 		s.series[i].id = id
 	}
+	s.tags = g.tags
+	for i, place := range g.places {
+		s.series[i].place = place
+	}
 	if rest != nil {
 		for i := range s.series {
 			s.series[i].rest = rest
@@ -110,9 +112,15 @@ func (s *source) takeGrouped(g *groupedSeries, rest influxql.Expr) error {
 
 // grouped returns the series and groups of the source in a form to be kept.
 func (s *source) grouped(key string, version cursor.SeriesVersion) *groupedSeries {
-	g := &groupedSeries{key: key, version: version, groups: s.groups, series: make([]model.SeriesID, len(s.series))}
+	g := &groupedSeries{key: key, version: version, groups: s.groups, series: make([]model.SeriesID, len(s.series)), tags: s.tags}
 	for i := range s.series {
 		g.series[i] = s.series[i].id
+	}
+	if s.tags != nil {
+		g.places = make([]int32, len(s.series))
+		for i := range s.series {
+			g.places[i] = s.series[i].place
+		}
 	}
 	return g
 }
@@ -159,6 +167,9 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 		tags    model.Tags
 		maker   = tagsetMaker{keys: s.opt.groupBy}
 	)
+	if keepTags {
+		s.tags = new(sourceTags)
+	}
 	for i := range set.Len() {
 		if i%4096 == 0 && s.run.ctx.Err() != nil {
 			return s.run.ctx.Err()
@@ -182,11 +193,14 @@ func (s *source) group(set cursor.SeriesSet, cond *tagCondition) error {
 		counts[g]++
 		m := member{group: g, series: sourceSeries{id: set.ID(i), rest: rest}}
 		if keepTags {
-			m.series.tags = append(model.Tags(nil), tags...)
+			m.series.place = s.tags.add(tags)
 		}
 		members = append(members, m)
 	}
 
+	if keepTags {
+		s.tags.complete()
+	}
 	order := make([]int, len(groups))
 	for i := range order {
 		order[i] = i
