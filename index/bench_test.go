@@ -52,8 +52,13 @@ func benchIndex(b testing.TB, dir string, n int) *Index {
 		if err := x.Resolve(keys, fps[:len(keys)], ids[:len(keys)], nil); err != nil {
 			b.Fatal(err)
 		}
-		if x.NeedsCheckpoint() {
-			if err := x.Checkpoint(); err != nil {
+		if x.NeedsLayer() {
+			if err := x.WriteLayer(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if x.NeedsMerge() {
+			if err := x.Merge(); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -14,10 +14,8 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
-// NeedsCheckpoint reports whether the delta is large enough for a checkpoint, or
-// a fifth of the series was freed since the last one, or it was found damaged and
-// should be made again.
-func (x *Index) NeedsCheckpoint() bool {
+// NeedsLayer reports whether the delta is large enough for a layer.
+func (x *Index) NeedsLayer() bool {
 	s, err := x.acquire()
 	if err != nil {
 		return false
@@ -28,42 +26,114 @@ func (x *Index) NeedsCheckpoint() bool {
 		n += s.frozen.count()
 	}
 	want := x.opt.CheckpointSeries
-	if s.base != nil {
-		want = max(want, int(s.base.h.series)/16)
-	}
-	dead := s.deadCount()
-	return n >= want || dead > 0 && dead*deadShare >= s.count()+dead || x.damaged.Load()
+	return n >= min(max(want, seriesOf(s.bases)/16), 2*want)
 }
 
-// deadShare is the part of the series that must have been freed for a checkpoint:
-// one of deadShare.
+// NeedsMerge reports whether the checkpoint has layers that should be merged, or a
+// fifth of the series was freed since that was done with all of them, or something
+// was found damaged and should be made again.
+func (x *Index) NeedsMerge() bool {
+	s, err := x.acquire()
+	if err != nil {
+		return false
+	}
+	defer s.release()
+	_, merge := planLayers(seriesIn(s.bases))
+	return merge || x.damaged.Load() || s.deadIsMuch()
+}
+
+// WorthSettling reports whether a merge of all layers to one file would write not
+// much more than sixteen times what the layers hold, so that who has time may do it
+// with Checkpoint.
+func (x *Index) WorthSettling() bool {
+	s, err := x.acquire()
+	if err != nil {
+		return false
+	}
+	defer s.release()
+	if len(s.bases) < 2 {
+		return false
+	}
+	return int64(seriesOf(s.bases[1:]))*settleShare >= int64(s.bases[0].h.series)
+}
+
+// settleShare is the part of the first file that the layers must hold together for
+// a merge of all when there is time: one of settleShare.
+const settleShare = 16
+
+// deadShare is the part of the series that must have been freed for a merge of all
+// layers: one of deadShare.
 const deadShare = 5
 
-// Checkpoint writes a checkpoint of all series created so far and of the
-// presence as it is now. Creations, writes and searches go on meanwhile. After
-// an error the old checkpoint stays in use and the call may be repeated. A
-// damaged one is set aside and made again from the series log.
-func (x *Index) Checkpoint() error {
+func (s snapshot) deadIsMuch() bool {
+	dead := s.deadCount()
+	return dead > 0 && dead*deadShare >= s.count()+dead
+}
+
+func seriesIn(bases []*base) []int {
+	sizes := make([]int, len(bases))
+	for i, b := range bases {
+		sizes[i] = int(b.h.series)
+	}
+	return sizes
+}
+
+// WriteLayer writes a layer of all series that were created since the last one.
+// Creations, writes and searches go on meanwhile. After an error the series stay in
+// memory, and the call may be repeated.
+func (x *Index) WriteLayer() error {
 	x.checkpointMu.Lock()
 	defer x.checkpointMu.Unlock()
-	frozen, dead, err := x.freeze()
+	if err := x.writeLayerLocked(false); err != nil {
+		return fmt.Errorf("layer of series index %s: %w", x.indexDir, err)
+	}
+	return nil
+}
+
+// Merge merges layers as NeedsMerge asks for. Everything else goes on meanwhile.
+// After an error the files stay as they are, and the call may be repeated. What is
+// damaged is set aside and made again from the series log.
+func (x *Index) Merge() error {
+	s, err := x.acquire()
 	if err != nil {
 		return err
 	}
-	// What the checkpoint covers is never read again at open, so it has to be
-	// durable before.
-	if err := x.log.sync(); err != nil {
-		return err
+	much := s.deadIsMuch()
+	s.release()
+	if much || x.damaged.Load() {
+		return x.Checkpoint()
 	}
-	if x.damaged.Load() {
-		if err := x.remakeBase(); err != nil {
-			return err
-		}
-	}
-	err = x.merge(frozen, dead)
+	x.mergeMu.Lock()
+	defer x.mergeMu.Unlock()
+	err = x.mergeSome(planLayers)
 	if errors.Is(err, ErrCorrupt) {
-		if err = x.remakeBase(); err == nil {
-			err = x.merge(frozen, dead)
+		err = x.remakeBases()
+	}
+	if err != nil {
+		return fmt.Errorf("merge layers of series index %s: %w", x.indexDir, err)
+	}
+	return nil
+}
+
+// Checkpoint writes a checkpoint of all series created so far and of the
+// presence as it is now, as one file. Creations, writes and searches go on
+// meanwhile. After an error the old files stay in use and the call may be
+// repeated. What is damaged is set aside and made again from the series log.
+func (x *Index) Checkpoint() error {
+	x.mergeMu.Lock()
+	defer x.mergeMu.Unlock()
+	x.checkpointMu.Lock()
+	err := x.writeLayerLocked(true)
+	x.checkpointMu.Unlock()
+	if err == nil && x.damaged.Load() {
+		err = x.remakeBases()
+	}
+	if err == nil {
+		err = x.mergeSome(mergeAll)
+	}
+	if errors.Is(err, ErrCorrupt) {
+		if err = x.remakeBases(); err == nil {
+			err = x.mergeSome(mergeAll)
 		}
 	}
 	if err != nil {
@@ -72,14 +142,73 @@ func (x *Index) Checkpoint() error {
 	return nil
 }
 
-// freeze puts a new delta in the place of the one that the checkpoint takes. A
-// delta that an earlier attempt has left goes first. dead are the freed series
-// among those of the checkpoint, nil for none.
-func (x *Index) freeze() (_ *delta, dead *roaring.Bitmap, err error) {
+// mergeAll is the plan that leaves one file.
+func mergeAll(sizes []int) (keep int, ok bool) { return 0, len(sizes) > 0 }
+
+// mergeSome merges the files that plan names. mergeMu must be held.
+func (x *Index) mergeSome(plan func(sizes []int) (keep int, ok bool)) error {
+	s, err := x.acquire()
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	keep, ok := plan(seriesIn(s.bases))
+	if !ok {
+		return nil
+	}
+	var dead *roaring.Bitmap
+	if keep == 0 {
+		covered, _ := coveredBy(s.bases)
+		dead = x.freedUpTo(covered)
+	}
+	return x.mergeLayers(s.bases, keep, dead)
+}
+
+// writeLayerLocked writes the delta as a layer, the first one as the checkpoint.
+// whole says that a merge of all follows. checkpointMu must be held.
+func (x *Index) writeLayerLocked(whole bool) error {
+	frozen, bases, err := x.freeze(whole)
+	if err != nil {
+		return err
+	}
+	// What the layer covers is never read again at open, so it has to be durable
+	// before.
+	if err := x.log.sync(); err != nil {
+		return err
+	}
+	after, _ := coveredBy(bases)
+	if after == frozen.next-1 && len(bases) > 0 { // nothing new
+		x.mu.Lock()
+		x.snap.frozen = nil
+		x.mu.Unlock()
+		return nil
+	}
+	in := checkpointInput{
+		header: checkpointHeader{after: after, covered: frozen.next - 1, log: x.frozenEnd},
+		delta:  frozen, blocks: x.frozenBlocks, presence: x.presence.copy(after), generations: x.generations,
+		freed: x.freedUpTo(frozen.next - 1),
+	}
+	b, err := x.publish(in)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.snap.bases = append(slices.Clip(x.snap.bases), b)
+	x.snap.frozen = nil
+	x.mu.Unlock()
+	x.frozenBlocks = nil
+	return nil
+}
+
+// freeze puts a new delta in the place of the one that the layer takes. A delta
+// that an earlier attempt has left goes first.
+func (x *Index) freeze(whole bool) (_ *delta, bases []*base, err error) {
 	x.createMu.Lock()
 	defer x.createMu.Unlock()
-	if err := x.closeSegment(); err != nil {
-		return nil, nil, err
+	if whole {
+		if err := x.closeSegment(); err != nil {
+			return nil, nil, err
+		}
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -90,14 +219,7 @@ func (x *Index) freeze() (_ *delta, dead *roaring.Bitmap, err error) {
 		x.frozenEnd, x.frozenBlocks = x.log.cut()
 		x.snap.frozen, x.snap.live = x.snap.live, newDelta(x.snap.live.limit(), x.seed)
 	}
-	if x.snap.dead != nil {
-		dead = x.snap.dead.Clone()
-		dead.RemoveRange(uint64(x.snap.frozen.next), 1<<32)
-		if dead.IsEmpty() {
-			dead = nil
-		}
-	}
-	return x.snap.frozen, dead, nil
+	return x.snap.frozen, x.snap.bases, nil
 }
 
 // closeSegment starts a new segment of the series log when there are freed
@@ -118,43 +240,6 @@ func (x *Index) closeSegment() error {
 	return nil
 }
 
-// merge writes base and frozen delta as the new checkpoint, without the dead, and
-// takes it in use.
-func (x *Index) merge(frozen *delta, dead *roaring.Bitmap) error {
-	x.mu.RLock()
-	old := x.snap.base // stays, since only checkpoints replace it
-	x.mu.RUnlock()
-	in := checkpointInput{
-		header: checkpointHeader{covered: frozen.next - 1, log: x.frozenEnd},
-		base:   old, delta: frozen, blocks: x.frozenBlocks, presence: x.presence.copy(), dead: dead,
-	}
-	in.generations = x.generations
-	rewrite, err := x.rewriteLog(&in)
-	if err != nil {
-		return err
-	}
-	b, err := x.publish(in)
-	if err != nil {
-		return err
-	}
-	x.generations = in.generations
-	if old != nil {
-		b.regexes.takeOver(&old.regexes, frozen, dead)
-	}
-	x.mu.Lock()
-	x.snap.base, x.snap.frozen = b, nil
-	x.forgetDeadLocked(dead)
-	x.mu.Unlock()
-	x.frozenBlocks = nil
-	err = releaseBase(old)
-	if rewrite != nil {
-		x.rewritten.Add(rewrite.count)
-		x.log.shrunk(rewrite.saved)
-		err = errors.Join(err, removeSegments(x.opt.FS, x.seriesDir, rewrite.superseded))
-	}
-	return err
-}
-
 // rewriteLog takes the keys of freed series out of the series log, as far as
 // that is worth it, and gives the checkpoint the places of the others. It returns
 // nil when nothing was freed.
@@ -162,15 +247,17 @@ func (x *Index) rewriteLog(in *checkpointInput) (*logRewrite, error) {
 	if in.dead == nil {
 		return nil, nil
 	}
-	live, err := snapshot{base: in.base, live: in.delta, dead: in.dead}.all()
+	live, err := snapshot{bases: in.bases, live: in.delta, dead: in.dead}.all()
 	if err != nil {
 		return nil, err
 	}
 	r := &logRewrite{fs: x.opt.FS, dir: x.seriesDir, generation: 1, live: live, written: maps.Clone(x.generations)}
-	if in.base != nil {
-		if r.blocks, err = in.base.allBlocks(); err != nil {
+	for _, b := range in.bases {
+		blocks, err := b.allBlocks()
+		if err != nil {
 			return nil, err
 		}
+		r.blocks = append(r.blocks, blocks...)
 	}
 	r.blocks = append(r.blocks, in.blocks...)
 	files, others, err := openSegments(x.opt.FS, x.seriesDir, x.generations)
@@ -188,62 +275,94 @@ func (x *Index) rewriteLog(in *checkpointInput) (*logRewrite, error) {
 	return r, nil
 }
 
-// publish writes a checkpoint, which is durable afterwards, and maps it.
+// publish writes a checkpoint or layer, which is durable afterwards, and maps it.
 func (x *Index) publish(in checkpointInput) (*base, error) {
 	in.header.seed = x.seed
-	in.header.series = uint32(in.delta.count())
-	if in.base != nil {
-		in.header.series += in.base.h.series
-	}
+	in.header.series = uint32(seriesOf(in.bases) + in.delta.count())
 	if in.dead != nil {
 		in.header.series -= uint32(in.dead.GetCardinality())
 	}
-	err := vfs.WriteFile(x.opt.FS, x.checkpointPath(), func(w io.Writer) error { return writeCheckpoint(w, in) })
+	name := x.checkpointFile(in.header.after, in.header.covered)
+	err := vfs.WriteFile(x.opt.FS, name, func(w io.Writer) error { return writeCheckpoint(w, in) })
 	if err != nil {
 		return nil, err
 	}
-	return x.openBase()
+	b, err := x.openBase(name)
+	if err == nil {
+		x.checkpointBytes.Add(int64(len(b.p.mapping.Bytes())))
+	}
+	return b, err
 }
 
-// remakeBase makes a damaged checkpoint again from the series log.
-func (x *Index) remakeBase() error {
-	x.mu.RLock()
-	old := x.snap.base
-	x.mu.RUnlock()
-	if old == nil {
-		return nil
+// remakeBases makes damaged files of the checkpoint and all that follow them again,
+// from the series log. mergeMu must be held.
+func (x *Index) remakeBases() error {
+	x.checkpointMu.Lock()
+	defer x.checkpointMu.Unlock()
+	s, err := x.acquire()
+	if err != nil {
+		return err
 	}
+	defer s.release()
+	good, err := x.setDamagedAside(s.bases)
+	if err != nil || good == len(s.bases) {
+		return err
+	}
+	if err := x.remakeAfter(s, good); err != nil {
+		x.damaged.Store(true) // the next attempt finds the same ones
+		return err
+	}
+	return nil
+}
+
+// remakeAfter makes the files of the checkpoint after the first good ones again.
+func (x *Index) remakeAfter(s snapshot, good int) error {
 	segments, _, err := openSegments(x.opt.FS, x.seriesDir, x.generations)
 	if err != nil {
 		return err
 	}
-	if err := x.setAside(); err != nil {
-		return err
-	}
-	r := newRebuild(x, nil, false)
-	r.until = old.h.covered
-	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: 1, onBlock: r.add}
-	err = scan.run(context.Background(), segments, logPosition{})
+	covered, end := coveredBy(s.bases)
+	r := newRebuild(x, s.bases[:good], s.dead, false)
+	r.until = covered
+	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: r.d.first, onBlock: r.add}
+	err = scan.run(context.Background(), segments, r.end)
 	r.tagged.close()
 	if err != nil && !errors.Is(err, errScanned) {
-		return errors.Join(err, releaseBase(r.base))
+		return errors.Join(err, releaseBases(r.bases[good:]))
 	}
-	r.end = old.h.log
-	if err := r.flush(old.h.covered); err != nil {
-		return errors.Join(err, releaseBase(r.base))
+	r.end = end
+	if err := r.flush(covered); err != nil {
+		return errors.Join(err, releaseBases(r.bases[good:]))
 	}
 	x.mu.Lock()
-	x.snap.base = r.base
+	x.snap.bases = r.bases
 	x.mu.Unlock()
 	x.bury(r.dead)
-	return old.release()
+	return errors.Join(releaseBases(s.bases[good:]), x.removeStrayLayers(r.bases))
+}
+
+// setDamagedAside sets the damaged ones of bases aside and returns how many come
+// before the first of them.
+func (x *Index) setDamagedAside(bases []*base) (good int, err error) {
+	x.damaged.Store(false)
+	good = len(bases)
+	for i := len(bases) - 1; i >= 0; i-- {
+		if !bases[i].damaged.Load() {
+			continue
+		}
+		if err := x.setAside(bases[i].p.name); err != nil {
+			return 0, err
+		}
+		good = i
+	}
+	return good, nil
 }
 
 // rebuild collects blocks of the series log in a delta. When it becomes large
 // it writes a checkpoint, so that memory stays bounded.
 type rebuild struct {
 	x      *Index
-	base   *base
+	bases  []*base
 	d      *delta
 	blocks []blockLoc  // of the delta
 	end    logPosition // after the last block
@@ -257,10 +376,14 @@ type rebuild struct {
 // errScanned ends a scan that has seen enough.
 var errScanned = errors.New("all wanted blocks are read")
 
-func newRebuild(x *Index, b *base, presenceLost bool) *rebuild {
-	r := &rebuild{x: x, base: b, d: newDelta(1, x.seed), tagged: newTagIndexer(), dead: roaring.New()}
-	if b != nil {
-		r.d, r.end = newDelta(b.h.covered+1, x.seed), b.h.log
+// newRebuild makes a rebuild of what follows bases. dead are the freed series that
+// are known, nil for none.
+func newRebuild(x *Index, bases []*base, dead *roaring.Bitmap, presenceLost bool) *rebuild {
+	r := &rebuild{x: x, bases: slices.Clip(bases), tagged: newTagIndexer(), dead: roaring.New()}
+	covered, end := coveredBy(bases)
+	r.d, r.end = newDelta(covered+1, x.seed), end
+	if dead != nil {
+		r.dead.Or(dead)
 	}
 	if presenceLost {
 		r.flags = flagPresenceLost
@@ -300,21 +423,20 @@ func (r *rebuild) add(loc blockLoc, keys *blockKeys) error {
 }
 
 // limit returns the number of series that are collected. After a crash they are
-// few beside those of the checkpoint, and writing that again would make the start
-// wait.
+// few beside those of the checkpoint, and writing a layer would make the start wait.
 func (r *rebuild) limit() int {
-	if r.base == nil {
+	if len(r.bases) == 0 {
 		return r.x.opt.RebuildSeries
 	}
-	return max(r.x.opt.RebuildSeries, int(r.base.h.series)/4)
+	return max(r.x.opt.RebuildSeries, seriesOf(r.bases)/4)
 }
 
 // supersede makes the series dead that has the key so far: it was freed before
 // the key was created again, and no checkpoint has seen it.
 func (r *rebuild) supersede(h uint64, key []byte) error {
 	id, ok, err := r.d.find(h, key, r.dead)
-	if !ok && err == nil && r.base != nil {
-		id, ok, err = r.base.find(h, key, r.dead)
+	if !ok && err == nil {
+		id, ok, err = findInBases(r.bases, h, key, r.dead)
 	}
 	if errors.Is(err, ErrCorrupt) {
 		return nil // found again when it matters
@@ -347,17 +469,23 @@ func (r *rebuild) checkpoint() error {
 	return r.flush(r.d.next - 1)
 }
 
-// flush writes a checkpoint of the ids up to covered and starts a new delta.
+// flush writes the delta as a layer that reaches up to covered and starts a new one.
 func (r *rebuild) flush(covered uint32) error {
 	r.tagged.wait()
-	b, err := r.x.publish(checkpointInput{
-		header: checkpointHeader{flags: r.flags, covered: covered, log: r.end},
-		base:   r.base, delta: r.d, blocks: r.blocks, presence: r.x.presence.copy(), generations: r.x.generations,
-	})
+	after, _ := coveredBy(r.bases)
+	in := checkpointInput{
+		header: checkpointHeader{flags: r.flags, after: after, covered: covered, log: r.end},
+		delta:  r.d, blocks: r.blocks, presence: r.x.presence.copy(after), generations: r.x.generations,
+	}
+	if freed := r.dead.Clone(); !freed.IsEmpty() {
+		freed.RemoveRange(uint64(covered)+1, 1<<32)
+		in.freed = freed
+	}
+	b, err := r.x.publish(in)
 	if err != nil {
 		return err
 	}
-	err = releaseBase(r.base)
-	r.base, r.d, r.blocks = b, newDelta(covered+1, r.x.seed), nil
-	return err
+	r.bases = append(r.bases, b)
+	r.d, r.blocks = newDelta(covered+1, r.x.seed), nil
+	return nil
 }

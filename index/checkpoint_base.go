@@ -15,11 +15,12 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
-// base is a mapped checkpoint with the segments of the series log that it refers
-// to. It never changes. Files stay mapped until the last user has released it.
+// base is a mapped checkpoint or layer with the segments of the series log that it
+// refers to. It never changes. Files stay mapped until the last user has released it.
 type base struct {
 	p        *pages
 	h        checkpointHeader
+	freed    *roaring.Bitmap // series of earlier layers that were freed; nil for none
 	keys     section
 	blocks   section
 	presence section
@@ -34,6 +35,7 @@ type base struct {
 	checked     []atomic.Uint32 // a bit per granule: the bitmap that starts there is well-formed
 
 	unreadable atomic.Int64 // blocks of the series log that turned out damaged
+	damaged    atomic.Bool  // a page turned out damaged
 }
 
 // openBase opens the checkpoint name; fs.ErrNotExist when there is none.
@@ -56,8 +58,14 @@ func openBase(fsys vfs.FS, name, seriesDir string) (*base, error) {
 func (b *base) open(fsys vfs.FS, sections []section) error {
 	seen := map[uint16]*section{sectionKeys: &b.keys, sectionBlocks: &b.blocks, sectionTags: {}, sectionPresence: &b.presence}
 	for _, s := range sections {
-		if s.typ == sectionSegments {
+		switch s.typ {
+		case sectionSegments:
 			if err := b.loadGenerations(s); err != nil {
+				return err
+			}
+			continue
+		case sectionFreed:
+			if err := b.loadFreed(s); err != nil {
 				return err
 			}
 			continue
@@ -83,8 +91,9 @@ func (b *base) open(fsys vfs.FS, sections []section) error {
 	if b.slots > b.keys.length {
 		return b.p.corrupt(b.keys.offset, fmt.Sprintf("%d slots do not fit the section", b.slots))
 	}
-	if b.h.covered > maxSeriesID || b.h.series > b.h.covered || uint64(b.h.series) > b.keys.length/8-1 {
-		return b.p.corrupt(16, fmt.Sprintf("%d series of %d ids do not fit a section of %d bytes", b.h.series, b.h.covered, b.keys.length))
+	if b.h.covered > maxSeriesID || b.h.after > b.h.covered || b.h.series > b.h.covered-b.h.after || uint64(b.h.series) > b.keys.length/8-1 {
+		return b.p.corrupt(16, fmt.Sprintf("%d series of the ids from %d to %d do not fit a section of %d bytes",
+			b.h.series, b.h.after+1, b.h.covered, b.keys.length))
 	}
 	return b.mapSegments(fsys)
 }
@@ -104,14 +113,36 @@ func (b *base) loadGenerations(s section) error {
 	return nil
 }
 
+// loadFreed reads which series of earlier layers were freed.
+func (b *base) loadFreed(s section) error {
+	raw, err := b.p.view(s.offset, s.length)
+	if err != nil {
+		return err
+	}
+	if b.freed, err = decodeBitmap(raw); err != nil {
+		return b.p.corrupt(s.offset, fmt.Sprintf("freed series: %v", err))
+	}
+	return nil
+}
+
 // mapSegments maps the segments that hold the covered keys. A missing one makes
 // its keys unreadable, not the index.
 func (b *base) mapSegments(fsys vfs.FS) error {
+	if b.blocks.length == 0 {
+		return nil
+	}
+	first, err := b.blockAt(0)
+	if err != nil {
+		return err
+	}
 	files, _, err := openSegments(fsys, b.dir, b.generations)
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
+		if f.number < first.at.segment {
+			continue
+		}
 		if f.number > b.h.log.segment {
 			break
 		}
@@ -323,6 +354,7 @@ func (b *base) eachKey(bm *roaring.Bitmap, fn func(id uint32, key []byte) error)
 	r := b.readers.Get().(*keyReader)
 	defer b.readers.Put(r)
 	it := bm.Iterator()
+	it.AdvanceIfNeeded(b.h.after + 1)
 	for it.HasNext() && it.PeekNext() <= b.h.covered {
 		id := it.PeekNext()
 		loc, ok, err := b.blockOf(id)

@@ -30,12 +30,14 @@ const (
 	sectionTags     = 3 // measurements, tag keys, tag values, postings
 	sectionPresence = 4 // ids of every shard
 	sectionSegments = 5 // segments of the series log that were rewritten; only if there are any
+	sectionFreed    = 6 // freed series that earlier checkpoints still have; only if there are any
 )
 
 // checkpointHeader is the head of a checkpoint.
 type checkpointHeader struct {
 	flags   uint32
-	covered uint32 // ids from 1 to covered are in the checkpoint
+	after   uint32 // ids from after+1 to covered are in the checkpoint; 0 but in layers
+	covered uint32
 	series  uint32 // how many of them have a key
 	seed    uint64 // of hashKey
 	log     logPosition
@@ -59,7 +61,8 @@ func appendCheckpointHeader(dst []byte, h *checkpointHeader) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, h.seed)
 	dst = binary.LittleEndian.AppendUint32(dst, h.log.segment)
 	dst = binary.LittleEndian.AppendUint32(dst, h.log.offset)
-	dst = append(dst, make([]byte, 20)...)
+	dst = binary.LittleEndian.AppendUint32(dst, h.after)
+	dst = append(dst, make([]byte, 16)...)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[n:], castagnoli))
 }
 
@@ -82,6 +85,7 @@ func decodeCheckpointHeader(src []byte) (h checkpointHeader, err error) {
 	h.series = binary.LittleEndian.Uint32(src[20:])
 	h.seed = binary.LittleEndian.Uint64(src[24:])
 	h.log = logPosition{binary.LittleEndian.Uint32(src[32:]), binary.LittleEndian.Uint32(src[36:])}
+	h.after = binary.LittleEndian.Uint32(src[40:])
 	return h, nil
 }
 

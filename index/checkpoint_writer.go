@@ -11,17 +11,18 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
-// checkpointInput is what a checkpoint is made of: an older one, which may be
-// nil, the delta that follows it, and the presence.
+// checkpointInput is what a checkpoint or a layer is made of: older ones, each
+// following the one before it, the delta that follows them, and the presence.
 type checkpointInput struct {
 	header   checkpointHeader // root is filled by the writer
-	base     *base
-	delta    *delta
+	bases    []*base
+	delta    *delta     // an empty one for none
 	blocks   []blockLoc // of the delta
 	presence map[uint64]*roaring.Bitmap
 
 	dead      *roaring.Bitmap // series that are left out; nil for none
-	allBlocks bool            // blocks has those of the older checkpoint, too
+	freed     *roaring.Bitmap // dead ones that earlier layers have; nil for none
+	allBlocks bool            // blocks has those of the bases, too
 
 	generations generations // of the files of the series log that blocks name
 }
@@ -31,6 +32,7 @@ type checkpointWriter struct {
 	in       checkpointInput
 	out      *pageWriter
 	sections []section
+	list     []uint32 // of the posting that is being written
 }
 
 func writeCheckpoint(w io.Writer, in checkpointInput) error {
@@ -53,6 +55,11 @@ func writeCheckpoint(w io.Writer, in checkpointInput) error {
 	}
 	if len(c.in.generations) > 0 {
 		if err := c.section(sectionSegments, c.generations); err != nil {
+			return err
+		}
+	}
+	if c.in.freed != nil {
+		if err := c.section(sectionFreed, func() error { _, err := c.in.freed.WriteTo(c.out); return err }); err != nil {
 			return err
 		}
 	}
@@ -82,94 +89,11 @@ func (c *checkpointWriter) section(typ uint16, write func() error) error {
 	return nil
 }
 
-// keys writes the exact-match table: the slots of base and delta, merged in the
-// order of their tags, each at its home slot or as soon after it as is free.
-func (c *checkpointWriter) keys() error {
-	added := c.in.delta.sortedSlots(c.in.dead)
-	homes := uint64(c.in.header.series)*5/4 + 1
-	s := slotWriter{out: c.out, homes: homes}
-	if _, err := c.out.Write(binary.LittleEndian.AppendUint64(nil, homes)); err != nil {
-		return err
-	}
-	if c.in.base != nil {
-		if err := c.in.base.eachSlot(func(slot uint64) error {
-			if isDead(c.in.dead, uint32(slot)) {
-				return nil
-			}
-			for len(added) > 0 && added[0] < slot {
-				if err := s.put(added[0]); err != nil {
-					return err
-				}
-				added = added[1:]
-			}
-			return s.put(slot)
-		}); err != nil {
-			return err
-		}
-	}
-	for _, slot := range added {
-		if err := s.put(slot); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sortedSlots returns hashTag<<32 | id of all keys but those of the dead, ascending.
-func (d *delta) sortedSlots(dead *roaring.Bitmap) []uint64 {
-	slots := make([]uint64, 0, len(d.keys))
-	for _, s := range d.table.slots {
-		if s == 0 {
-			continue
-		}
-		if id := idOf(d.runs, uint32(s)-1); !isDead(dead, id) {
-			slots = append(slots, s&^0xffffffff|uint64(id))
-		}
-	}
-	slices.Sort(slots)
-	return slots
-}
-
-// eachSlot calls fn with the used slots of the exact-match table.
-func (b *base) eachSlot(fn func(slot uint64) error) error {
-	const step = checksumPage
-	for off := uint64(8); off < b.keys.length; off += step {
-		buf, err := b.p.view(b.keys.offset+off, min(step, b.keys.length-off))
-		if err != nil {
-			return err
-		}
-		for ; len(buf) > 0; buf = buf[8:] {
-			if slot := binary.LittleEndian.Uint64(buf); slot != 0 {
-				if err := fn(slot); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-type slotWriter struct {
-	out   *pageWriter
-	homes uint64
-	at    uint64
-}
-
-func (s *slotWriter) put(slot uint64) error {
-	var b [8]byte
-	for home := slot >> 32 * s.homes >> 32; s.at < home; s.at++ {
-		if _, err := s.out.Write(b[:]); err != nil {
-			return err
-		}
-	}
-	binary.LittleEndian.PutUint64(b[:], slot)
-	s.at++
-	_, err := s.out.Write(b[:])
-	return err
-}
-
 func (c *checkpointWriter) blocks() error {
-	if b := c.in.base; b != nil && !c.in.allBlocks {
+	for _, b := range c.in.bases {
+		if c.in.allBlocks {
+			break
+		}
 		old, err := b.p.view(b.blocks.offset, b.blocks.length)
 		if err != nil {
 			return err
@@ -188,54 +112,73 @@ func (c *checkpointWriter) blocks() error {
 	return nil
 }
 
-// mergeTable walks a table and sorted names together. The payload is nil where
-// the table lacks the name, i is -1 where names lack it.
-func mergeTable(t table, n int, at func(i int) []byte, fn func(name, payload []byte, i int) error) error {
-	c := tableCursor{t: t}
-	more := t.p != nil && c.next()
-	for i := 0; more || i < n; {
-		cmp := -1
-		if !more {
-			cmp = 1
-		} else if i < n {
-			cmp = bytes.Compare(c.key, at(i))
+// mergeTables walks tables and sorted names together. payloads has an entry per
+// table, nil where it lacks the name, and is overwritten by the next call; i is -1
+// where names lack it.
+func mergeTables(tables []table, n int, at func(i int) []byte, fn func(name []byte, payloads [][]byte, i int) error) error {
+	cursors := make([]tableCursor, len(tables))
+	more := make([]bool, len(tables))
+	payloads := make([][]byte, len(tables))
+	for j := range tables {
+		cursors[j].t = tables[j]
+		more[j] = tables[j].p != nil && cursors[j].next()
+	}
+	for i := 0; ; {
+		var name []byte
+		found := i < n
+		if found {
+			name = at(i)
 		}
-		var err error
-		switch {
-		case cmp < 0:
-			err = fn(c.key, c.payload, -1)
-		case cmp > 0:
-			err = fn(at(i), nil, i)
-		default:
-			err = fn(c.key, c.payload, i)
+		for j := range cursors {
+			if more[j] && (!found || bytes.Compare(cursors[j].key, name) < 0) {
+				name, found = cursors[j].key, true
+			}
 		}
-		if err != nil {
-			return err
+		if !found {
+			break
 		}
-		if cmp >= 0 {
+		number := -1
+		if i < n && bytes.Equal(at(i), name) {
+			number = i
 			i++
 		}
-		if cmp <= 0 {
-			more = c.next()
+		for j := range cursors {
+			payloads[j] = nil
+			if more[j] && bytes.Equal(cursors[j].key, name) {
+				payloads[j] = cursors[j].payload
+			}
+		}
+		if err := fn(name, payloads, number); err != nil {
+			return err
+		}
+		for j := range cursors {
+			if payloads[j] != nil {
+				more[j] = cursors[j].next()
+			}
 		}
 	}
-	return c.fail
+	for j := range cursors {
+		if cursors[j].fail != nil {
+			return cursors[j].fail
+		}
+	}
+	return nil
 }
 
 // measurements writes the tree of tables: measurements, their tag keys, their values.
 func (c *checkpointWriter) measurements() (tableRef, error) {
-	var t table
-	if c.in.base != nil {
-		t = c.in.base.root()
+	tables := make([]table, len(c.in.bases))
+	for j, b := range c.in.bases {
+		tables[j] = b.root()
 	}
 	names := sortedKeys(c.in.delta.measurements)
 	out := tableWriter{out: c.out}
-	err := mergeTable(t, len(names), func(i int) []byte { return []byte(names[i]) }, func(name, payload []byte, i int) error {
+	err := mergeTables(tables, len(names), func(i int) []byte { return []byte(names[i]) }, func(name []byte, old [][]byte, i int) error {
 		var dm *deltaMeasurement
 		if i >= 0 {
 			dm = c.in.delta.measurements[names[i]]
 		}
-		payload, err := c.measurement(payload, dm)
+		payload, err := c.measurement(old, dm)
 		if err != nil || payload == nil {
 			return err
 		}
@@ -247,16 +190,27 @@ func (c *checkpointWriter) measurements() (tableRef, error) {
 	return out.finish()
 }
 
+// split splits the payloads of the bases into postings and tables, nil and empty
+// where there is no payload.
+func (c *checkpointWriter) split(payloads [][]byte) (ids [][]byte, tables []table, err error) {
+	ids, tables = make([][]byte, len(payloads)), make([]table, len(payloads))
+	for j, payload := range payloads {
+		if payload == nil {
+			continue
+		}
+		if ids[j], tables[j], err = c.in.bases[j].splitPayload(payload); err != nil {
+			return nil, nil, err
+		}
+	}
+	return ids, tables, nil
+}
+
 // measurement writes the keys of a measurement and returns its payload, nil when it
 // has no series left.
-func (c *checkpointWriter) measurement(old []byte, dm *deltaMeasurement) ([]byte, error) {
-	var oldIDs []byte
-	var t table
-	var err error
-	if old != nil {
-		if oldIDs, t, err = c.in.base.splitPayload(old); err != nil {
-			return nil, err
-		}
+func (c *checkpointWriter) measurement(old [][]byte, dm *deltaMeasurement) ([]byte, error) {
+	oldIDs, tables, err := c.split(old)
+	if err != nil {
+		return nil, err
 	}
 	var added posting
 	var names []string
@@ -264,12 +218,12 @@ func (c *checkpointWriter) measurement(old []byte, dm *deltaMeasurement) ([]byte
 		added, names = posting{bm: dm.series}, sortedKeys(dm.keys)
 	}
 	out := tableWriter{out: c.out}
-	err = mergeTable(t, len(names), func(i int) []byte { return []byte(names[i]) }, func(name, payload []byte, i int) error {
+	err = mergeTables(tables, len(names), func(i int) []byte { return []byte(names[i]) }, func(name []byte, old [][]byte, i int) error {
 		var dk *deltaKey
 		if i >= 0 {
 			dk = dm.keys[names[i]]
 		}
-		payload, err := c.key(payload, dk)
+		payload, err := c.key(old, dk)
 		if err != nil || payload == nil {
 			return err
 		}
@@ -283,14 +237,10 @@ func (c *checkpointWriter) measurement(old []byte, dm *deltaMeasurement) ([]byte
 
 // key writes the values of a tag key and returns its payload, nil when no series is
 // left that has the key.
-func (c *checkpointWriter) key(old []byte, dk *deltaKey) ([]byte, error) {
-	var oldIDs []byte
-	var t table
-	var err error
-	if old != nil {
-		if oldIDs, t, err = c.in.base.splitPayload(old); err != nil {
-			return nil, err
-		}
+func (c *checkpointWriter) key(old [][]byte, dk *deltaKey) ([]byte, error) {
+	oldIDs, tables, err := c.split(old)
+	if err != nil {
+		return nil, err
 	}
 	var added posting
 	dc := &deltaCursor{}
@@ -300,7 +250,7 @@ func (c *checkpointWriter) key(old []byte, dk *deltaKey) ([]byte, error) {
 	out := tableWriter{out: c.out}
 	var payload []byte
 	at := func(i int) []byte { return nameAt(dc.chunks, dc.names[dc.order[i]]) }
-	err = mergeTable(t, len(dc.order), at, func(name, old []byte, i int) error {
+	err = mergeTables(tables, len(dc.order), at, func(name []byte, old [][]byte, i int) error {
 		var added posting
 		if i >= 0 {
 			added = dk.postingLocked(int(dc.order[i])) // a frozen delta needs no lock
@@ -318,7 +268,7 @@ func (c *checkpointWriter) key(old []byte, dk *deltaKey) ([]byte, error) {
 }
 
 // payload finishes a table and returns its place with the ids before it.
-func (c *checkpointWriter) payload(oldIDs []byte, added posting, out *tableWriter) ([]byte, error) {
+func (c *checkpointWriter) payload(oldIDs [][]byte, added posting, out *tableWriter) ([]byte, error) {
 	ref, err := out.finish()
 	if err != nil {
 		return nil, err
@@ -330,25 +280,31 @@ func (c *checkpointWriter) payload(oldIDs []byte, added posting, out *tableWrite
 	return appendTableRef(payload, ref), nil
 }
 
-// posting encodes the ids of old, an encoded posting of the base or nil, and
-// of added, which are greater, without the dead, and tells how many they are. A
-// bitmap is written to the file at once.
-func (c *checkpointWriter) posting(dst, old []byte, added posting) (_ []byte, n int, err error) {
-	var was postingRef
-	if old != nil {
-		if was, _, err = decodePosting(old, nil); err != nil {
-			return nil, 0, c.in.base.p.corrupt(0, err.Error())
+// posting encodes the ids of old, an encoded posting or nil for each of the bases,
+// and of added, all of them ascending, without the dead, and tells how many they
+// are. A bitmap is written to the file at once.
+func (c *checkpointWriter) posting(dst []byte, old [][]byte, added posting) (_ []byte, n int, err error) {
+	c.list = c.list[:0]
+	var only postingRef // the last of those with a posting
+	var from *base
+	n, parts := added.len(), 0
+	for j, src := range old {
+		if src == nil {
+			continue
 		}
+		if only, _, err = decodePosting(src, c.list[len(c.list):]); err != nil {
+			return nil, 0, c.in.bases[j].p.corrupt(0, err.Error())
+		}
+		c.list = append(c.list, only.list...)
+		from, n, parts = c.in.bases[j], n+only.n, parts+1
 	}
-	n = was.n + added.len()
 	switch {
 	case n < smallPosting:
-		list := was.list
-		added.each(func(id uint32) { list = append(list, id) })
-		list = c.alive(list)
+		added.each(func(id uint32) { c.list = append(c.list, id) })
+		list := c.alive(c.list)
 		return appendSmallPosting(dst, list), len(list), nil
-	case was.n >= smallPosting && added.len() == 0 && c.in.dead == nil:
-		raw, err := c.in.base.p.view(was.offset, was.length)
+	case parts == 1 && added.len() == 0 && c.in.dead == nil:
+		raw, err := from.p.view(only.offset, only.length)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -386,10 +342,13 @@ func (c *checkpointWriter) bitmap(dst []byte, n int, write func() error) ([]byte
 	return binary.AppendUvarint(dst, c.out.offset-start), n, nil
 }
 
-func (c *checkpointWriter) merged(old []byte, added posting) (*roaring.Bitmap, error) {
+func (c *checkpointWriter) merged(old [][]byte, added posting) (*roaring.Bitmap, error) {
 	bm := roaring.New()
-	if old != nil {
-		p, _, err := c.in.base.posting(old)
+	for j, src := range old {
+		if src == nil {
+			continue
+		}
+		p, _, err := c.in.bases[j].posting(src)
 		if err != nil {
 			return nil, err
 		}
@@ -401,57 +360,4 @@ func (c *checkpointWriter) merged(old []byte, added posting) (*roaring.Bitmap, e
 	}
 	bm.RunOptimize()
 	return bm, nil
-}
-
-// presence writes the shards in the order of their ids.
-func (c *checkpointWriter) presence() error {
-	shards := make([]uint64, 0, len(c.in.presence))
-	for shard := range c.in.presence {
-		shards = append(shards, shard)
-	}
-	slices.Sort(shards)
-	b := binary.LittleEndian.AppendUint32(nil, uint32(len(shards)))
-	for _, shard := range shards {
-		raw, err := c.in.presence[shard].ToBytes()
-		if err != nil {
-			return err
-		}
-		b = binary.LittleEndian.AppendUint64(b, shard)
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(raw)))
-		if _, err := c.out.Write(append(b, raw...)); err != nil {
-			return err
-		}
-		b = b[:0]
-	}
-	_, err := c.out.Write(b)
-	return err
-}
-
-// decodePresence reads the presence section into bitmaps of their own memory.
-func decodePresence(src []byte) (map[uint64]*roaring.Bitmap, error) {
-	if len(src) < 4 {
-		return nil, fmt.Errorf("presence has only %d bytes", len(src))
-	}
-	n := binary.LittleEndian.Uint32(src)
-	src = src[4:]
-	presence := make(map[uint64]*roaring.Bitmap)
-	for range n {
-		if len(src) < 12 {
-			return nil, fmt.Errorf("presence of %d shards is cut short", n)
-		}
-		shard, size := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint32(src[8:])
-		if src = src[12:]; uint64(size) > uint64(len(src)) {
-			return nil, fmt.Errorf("presence of shard %d is cut short", shard)
-		}
-		bm := roaring.New()
-		if err := bm.UnmarshalBinary(src[:size]); err != nil {
-			return nil, fmt.Errorf("presence of shard %d: %w", shard, err)
-		}
-		if err := bm.Validate(); err != nil && !bm.IsEmpty() {
-			return nil, fmt.Errorf("presence of shard %d: %w", shard, err)
-		}
-		presence[shard] = bm
-		src = src[size:]
-	}
-	return presence, nil
 }

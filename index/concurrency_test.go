@@ -60,12 +60,27 @@ func TestConcurrent(t *testing.T) {
 	}
 	background.Go(func() {
 		for i := 0; !done.Load(); i++ {
-			if err := errors.Join(x.Sync(), x.Checkpoint()); err != nil {
+			if err := errors.Join(x.Sync(), x.Merge()); err != nil {
 				t.Error(err)
 				return
 			}
-			x.NeedsCheckpoint()
+			if i%16 == 0 {
+				if err := x.Checkpoint(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			x.NeedsMerge()
 			x.Metrics()
+		}
+	})
+	background.Go(func() {
+		for !done.Load() {
+			if err := x.WriteLayer(); err != nil {
+				t.Error(err)
+				return
+			}
+			x.NeedsLayer()
 		}
 	})
 	background.Go(func() {
@@ -140,7 +155,7 @@ func TestCloseWhileReading(t *testing.T) {
 			t.Errorf("after Close: %v", err)
 		}
 	}
-	if n := x.MeasurementSeries("cpu").GetCardinality(); n != 0 || x.NeedsCheckpoint() || x.Metrics() != (Metrics{}) {
+	if n := x.MeasurementSeries("cpu").GetCardinality(); n != 0 || x.NeedsLayer() || x.Metrics() != (Metrics{}) {
 		t.Error("a closed index answers")
 	}
 }

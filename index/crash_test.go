@@ -18,7 +18,7 @@ type frame struct {
 	keys  [][]byte
 }
 
-// crashHistory runs creations, syncs and checkpoints until the file system
+// crashHistory runs creations, syncs, layers, merges and checkpoints until the file system
 // crashes. It keeps the frames of the journal that were not synced away.
 type crashHistory struct {
 	r      *rand.Rand
@@ -30,7 +30,7 @@ type crashHistory struct {
 
 func (h *crashHistory) run(x *Index) error {
 	for range h.steps {
-		switch h.r.IntN(6) {
+		switch h.r.IntN(9) {
 		case 0:
 			if err := x.Sync(); err != nil {
 				return err
@@ -41,6 +41,15 @@ func (h *crashHistory) run(x *Index) error {
 				return err
 			}
 			h.synced, h.frames = len(h.keys), nil
+		case 2, 3, 4:
+			if err := x.WriteLayer(); err != nil {
+				return err
+			}
+			h.synced, h.frames = len(h.keys), nil
+		case 5:
+			if err := x.Merge(); err != nil {
+				return err
+			}
 		default:
 			var keys [][]byte
 			for range 1 + h.r.IntN(70) {

@@ -84,10 +84,7 @@ func (s snapshot) find(h uint64, key []byte) (uint32, bool, error) {
 			return id, ok, err
 		}
 	}
-	if s.base != nil {
-		return s.base.find(h, key, s.dead)
-	}
-	return 0, false, nil
+	return findInBases(s.bases, h, key, s.dead)
 }
 
 // create makes the series whose id is still zero.

@@ -63,8 +63,8 @@ func TestFree(t *testing.T) {
 		}
 	}
 	check()
-	if !x.NeedsCheckpoint() {
-		t.Error("no checkpoint is wanted although most series are dead")
+	if !x.NeedsMerge() {
+		t.Error("no merge is wanted although most series are dead")
 	}
 	before := x.Metrics()
 	if err := x.Checkpoint(); err != nil {
@@ -161,7 +161,7 @@ type freeHistory struct {
 
 func (h *freeHistory) run(x *Index) error {
 	for range h.steps {
-		switch h.r.IntN(7) {
+		switch h.r.IntN(9) {
 		case 0:
 			if err := x.Sync(); err != nil {
 				return err
@@ -172,6 +172,17 @@ func (h *freeHistory) run(x *Index) error {
 				return err
 			}
 			h.frames = nil
+		case 7:
+			if err := x.WriteLayer(); err != nil {
+				return err
+			}
+			h.frames = nil
+		case 8:
+			if err := x.mergeSome(func(sizes []int) (int, bool) { // any of them
+				return h.r.IntN(max(len(sizes), 1)), len(sizes) > 0
+			}); err != nil {
+				return err
+			}
 		case 3, 4:
 			ids, err := x.Unused()
 			if err != nil {

@@ -23,7 +23,7 @@ const checkpointName = "checkpoint"
 // Index is the series index of one database. Its methods may be called
 // concurrently.
 //
-// Locks, in the order in which they are taken: checkpointMu, that of freeing's
+// Locks, in the order in which they are taken: mergeMu, checkpointMu, that of freeing's
 // life, createMu, those of the series log, freeing's other one, mu, that of a
 // delta or of presence; that of the fingerprint table is taken alone, and that of the
 // sketches before those of deltas and presence. Readers take
@@ -41,10 +41,11 @@ type Index struct {
 	freeing      freeing
 	sketches     sketches
 
-	checkpointMu sync.Mutex // serialises checkpoints, guards the fields below
+	mergeMu      sync.Mutex // one merge of layers at a time
+	checkpointMu sync.Mutex // serialises changes of the chain of layers, guards the fields below
 	frozenBlocks []blockLoc
 	frozenEnd    logPosition
-	generations  generations // of the files of the series log
+	generations  generations // of the files of the series log; changed with mergeMu, too
 
 	createMu sync.Mutex // serialises creations: ids, log and journal have one order; guards values
 	values   valueCounts
@@ -56,9 +57,10 @@ type Index struct {
 	found   recovery    // by open
 	damaged atomic.Bool // the checkpoint turned out damaged since
 
-	rewritten  atomic.Int64 // segments of the series log
-	burials    atomic.Int64 // times that series were made dead
-	regexStats regexStats
+	rewritten       atomic.Int64 // segments of the series log
+	checkpointBytes atomic.Int64 // written
+	burials         atomic.Int64 // times that series were made dead
+	regexStats      regexStats
 }
 
 // recovery is what open found.
@@ -69,30 +71,34 @@ type recovery struct {
 	presenceLost      bool
 }
 
-// snapshot holds the parts that make up the index. The ids of base are smaller
-// than those of frozen, and these smaller than those of live.
+// snapshot holds the parts that make up the index. The ids of each of bases are
+// smaller than those of the next, all of them smaller than those of frozen, and these
+// smaller than those of live.
 type snapshot struct {
-	base   *base  // nil before the first checkpoint
-	frozen *delta // nil when no checkpoint is being written
-	live   *delta
+	bases  []*base // the checkpoint and its layers; never changed once published
+	frozen *delta  // nil when no layer is being written
+	live   *delta  // nil only while the index is opened
 
 	dead *roaring.Bitmap // freed series that the parts still have; never changed; nil for none
 }
 
 func (s snapshot) parts() []part {
-	parts := make([]part, 0, 3)
-	if s.base != nil {
-		parts = append(parts, s.base)
+	parts := make([]part, 0, len(s.bases)+2)
+	for _, b := range s.bases {
+		parts = append(parts, b)
 	}
 	if s.frozen != nil {
 		parts = append(parts, s.frozen)
 	}
-	return append(parts, s.live)
+	if s.live != nil {
+		parts = append(parts, s.live)
+	}
+	return parts
 }
 
 func (s snapshot) release() {
-	if s.base != nil {
-		s.base.release()
+	for _, b := range s.bases {
+		b.release()
 	}
 }
 
@@ -118,14 +124,20 @@ func Open(ctx context.Context, seriesDir, indexDir string, opt Options) (*Index,
 	if err := x.prepare(); err != nil {
 		return nil, err
 	}
-	old, err := x.openCheckpoint()
+	bases, err := x.openCheckpoint()
+	if err == nil {
+		bases, err = x.openLayers(bases)
+	}
+	if err == nil {
+		err = x.removeStrayLayers(bases)
+	}
+	if err == nil {
+		err = x.chooseSeed(bases)
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, releaseBases(bases))
 	}
-	if err := x.chooseSeed(old); err != nil {
-		return nil, err
-	}
-	if err := x.recover(ctx, old); err != nil {
+	if err := x.recover(ctx, bases); err != nil {
 		return nil, err
 	}
 	return x, nil
@@ -154,14 +166,15 @@ func (x *Index) prepare() error {
 
 func (x *Index) checkpointPath() string { return filepath.Join(x.indexDir, checkpointName) }
 
-// openCheckpoint returns the checkpoint with its presence loaded, or nil when
-// there is none that can be used.
-func (x *Index) openCheckpoint() (*base, error) {
-	b, err := x.openBase()
+// openCheckpoint returns the checkpoint without its layers, with its presence
+// loaded, or nil when there is none that can be used.
+func (x *Index) openCheckpoint() ([]*base, error) {
+	b, err := x.openBase(x.checkpointPath())
 	if err == nil {
-		if err = x.loadPresence(b); err == nil {
-			x.found.presenceLost = b.h.flags&flagPresenceLost != 0
-			return b, nil
+		if b.h.after != 0 {
+			err = b.p.corrupt(40, fmt.Sprintf("checkpoint starts with id %d", b.h.after+1))
+		} else if err = x.loadPresence(b); err == nil {
+			return []*base{b}, nil
 		}
 		b.release()
 	}
@@ -174,13 +187,17 @@ func (x *Index) openCheckpoint() (*base, error) {
 	}
 	x.found.damage = append(x.found.damage, err)
 	x.found.presenceLost = true
-	return nil, x.setAside()
+	return nil, x.setAside(x.checkpointPath())
 }
 
-func (x *Index) openBase() (*base, error) {
-	b, err := openBase(x.opt.FS, x.checkpointPath(), x.seriesDir)
+// openBase opens a checkpoint or layer.
+func (x *Index) openBase(name string) (*base, error) {
+	b, err := openBase(x.opt.FS, name, x.seriesDir)
 	if err == nil {
-		b.p.onDamage = func() { x.damaged.Store(true) }
+		b.p.onDamage = func() {
+			b.damaged.Store(true)
+			x.damaged.Store(true)
+		}
 		b.regexes.stats = &x.regexStats
 	}
 	return b, err
@@ -196,12 +213,12 @@ func (x *Index) loadPresence(b *base) error {
 		return b.p.corrupt(b.presence.offset, err.Error())
 	}
 	x.presence.load(shards)
+	x.found.presenceLost = x.found.presenceLost || b.h.flags&flagPresenceLost != 0
 	return nil
 }
 
-// setAside keeps a damaged checkpoint under another name.
-func (x *Index) setAside() error {
-	name := x.checkpointPath()
+// setAside keeps a damaged checkpoint or layer under another name.
+func (x *Index) setAside(name string) error {
 	if err := vfs.Publish(x.opt.FS, name, name+".bad"); err != nil && !isNotExist(err) {
 		return fmt.Errorf("set aside damaged checkpoint: %w", err)
 	}
@@ -210,10 +227,10 @@ func (x *Index) setAside() error {
 	return nil
 }
 
-func (x *Index) chooseSeed(b *base) (err error) {
+func (x *Index) chooseSeed(bases []*base) (err error) {
 	switch {
-	case b != nil:
-		x.seed = b.h.seed
+	case len(bases) > 0:
+		x.seed = bases[0].h.seed
 	case x.opt.HashSeed != 0:
 		x.seed = x.opt.HashSeed
 	default:
@@ -224,12 +241,16 @@ func (x *Index) chooseSeed(b *base) (err error) {
 
 // recover reads what the series log has after the checkpoint, cuts a torn tail
 // and opens the log for appending.
-func (x *Index) recover(ctx context.Context, old *base) error {
-	segments, err := x.findSegments(old)
+func (x *Index) recover(ctx context.Context, bases []*base) error {
+	segments, err := x.findSegments(bases)
 	if err != nil {
-		return errors.Join(err, releaseBase(old))
+		return errors.Join(err, releaseBases(bases))
 	}
-	r := newRebuild(x, old, x.found.presenceLost)
+	freed, err := freedIn(bases)
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		return errors.Join(err, releaseBases(bases))
+	}
+	r := newRebuild(x, bases, freed, x.found.presenceLost)
 	scan := &logScan{fs: x.opt.FS, dir: x.seriesDir, next: r.d.first, onBlock: r.add}
 	err = scan.run(ctx, segments, r.end)
 	r.tagged.close()
@@ -237,11 +258,11 @@ func (x *Index) recover(ctx context.Context, old *base) error {
 		x.log, err = openLog(x.opt, x.seriesDir, segments, scan)
 	}
 	if err != nil {
-		return errors.Join(err, releaseBase(r.base))
+		return errors.Join(err, releaseBases(r.bases))
 	}
 	r.d.skip(scan.next)
 	x.log.blocks = r.blocks
-	x.snap = snapshot{base: r.base, live: r.d}
+	x.snap = snapshot{bases: r.bases, live: r.d}
 	x.bury(r.dead)
 	for _, d := range scan.damage {
 		x.found.damage = append(x.found.damage, d)
@@ -255,12 +276,8 @@ func (x *Index) recover(ctx context.Context, old *base) error {
 // and removes the others: those that the checkpoint has superseded, and those of
 // a checkpoint that a crash has cut off. Without a checkpoint the newest files
 // count, which lack nothing but the keys of freed series.
-func (x *Index) findSegments(old *base) ([]segmentFile, error) {
-	var which generations
-	if old != nil {
-		which = old.generations
-	}
-	segments, others, err := openSegments(x.opt.FS, x.seriesDir, which)
+func (x *Index) findSegments(bases []*base) ([]segmentFile, error) {
+	segments, others, err := openSegments(x.opt.FS, x.seriesDir, generationsIn(bases))
 	if err != nil {
 		return nil, err
 	}
@@ -268,16 +285,11 @@ func (x *Index) findSegments(old *base) ([]segmentFile, error) {
 	return segments, removeSegments(x.opt.FS, x.seriesDir, others)
 }
 
-func releaseBase(b *base) error {
-	if b == nil {
-		return nil
-	}
-	return b.release()
-}
-
 // Close makes the series log durable and closes the files. Searches that run
 // end well; later calls fail with ErrClosed. It may be called twice.
 func (x *Index) Close() error {
+	x.mergeMu.Lock()
+	defer x.mergeMu.Unlock()
 	x.checkpointMu.Lock()
 	defer x.checkpointMu.Unlock()
 	x.createMu.Lock()
@@ -290,7 +302,7 @@ func (x *Index) Close() error {
 	x.closed = true
 	s := x.snap
 	x.mu.Unlock()
-	return errors.Join(x.log.close(), releaseBase(s.base))
+	return errors.Join(x.log.close(), releaseBases(s.bases))
 }
 
 // acquire returns the parts; they must be released.
@@ -300,8 +312,8 @@ func (x *Index) acquire() (snapshot, error) {
 	if x.closed {
 		return snapshot{}, ErrClosed
 	}
-	if x.snap.base != nil {
-		x.snap.base.retain()
+	for _, b := range x.snap.bases {
+		b.retain()
 	}
 	return x.snap, nil
 }
@@ -345,7 +357,7 @@ func (x *Index) appendKey(s snapshot, dst []byte, id model.SeriesID) ([]byte, er
 		}
 		return append(dst, key...), nil
 	}
-	return s.base.appendKey(dst, uint32(id))
+	return p.(*base).appendKey(dst, uint32(id))
 }
 
 // Tags returns the measurement and the tags of a series. They lie in buf, which

@@ -606,9 +606,17 @@ func TestOracle(t *testing.T) {
 			opt := Options{FS: fs, SegmentBytes: int64(1000 + r.IntN(20000)), RebuildSeries: 100 + r.IntN(1000)}
 			x, n := openTest(t, "/", opt), newNaive()
 			for range 50 {
-				switch r.IntN(9) {
+				switch r.IntN(12) {
 				case 0:
 					if err := x.Checkpoint(); err != nil {
+						t.Fatal(err)
+					}
+				case 9, 10:
+					if err := x.WriteLayer(); err != nil {
+						t.Fatal(err)
+					}
+				case 11:
+					if err := x.Merge(); err != nil {
 						t.Fatal(err)
 					}
 				case 1:
@@ -634,8 +642,12 @@ func TestOracle(t *testing.T) {
 func failCheckpoint(t *testing.T, x *Index, fs *vfs.Fault, r *rand.Rand) {
 	t.Helper()
 	ops := []vfs.Op{vfs.OpCreate, vfs.OpRename, vfs.OpSync, vfs.OpWrite}
-	rule := fs.Add(vfs.Rule{Ops: ops[r.IntN(len(ops))], Path: checkpointName})
-	if err := x.Checkpoint(); !errors.Is(err, vfs.ErrInjected) {
+	rule := fs.Add(vfs.Rule{Ops: ops[r.IntN(len(ops))], Path: "/index/"})
+	write := x.Checkpoint
+	if x.Metrics().DeltaSeries > 0 && r.IntN(2) == 0 {
+		write = x.WriteLayer
+	}
+	if err := write(); !errors.Is(err, vfs.ErrInjected) {
 		t.Fatalf("checkpoint on a broken disk: %v", err)
 	}
 	rule.Clear()

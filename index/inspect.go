@@ -119,8 +119,8 @@ func InspectIndex(w io.Writer, fsys vfs.FS, name string) error {
 	defer pages.mapping.Close()
 	p := &printer{w: w}
 	p.line("index checkpoint %s: %d bytes", filepath.Base(name), len(pages.mapping.Bytes()))
-	p.line("%08d header: version %d, flags %d, ids 1 to %d, %d series, hash seed %#x, series log up to segment %d offset %d",
-		0, checkpointVersion, h.flags, h.covered, h.series, h.seed, h.log.segment, h.log.offset)
+	p.line("%08d header: version %d, flags %d, ids %d to %d, %d series, hash seed %#x, series log up to segment %d offset %d",
+		0, checkpointVersion, h.flags, h.after+1, h.covered, h.series, h.seed, h.log.segment, h.log.offset)
 	for i := range pages.sums[:len(pages.sums)/4] {
 		if i%4 == 0 {
 			p.line("%08d page checksum: offset %d, %08x", len(pages.data)+i, i/4*checksumPage, binary.LittleEndian.Uint32(pages.sums[i:]))
@@ -138,7 +138,7 @@ func InspectIndex(w io.Writer, fsys vfs.FS, name string) error {
 }
 
 func (p *printer) section(b *base, s section) error {
-	names := map[uint16]string{sectionKeys: "keys", sectionBlocks: "blocks", sectionTags: "tags", sectionPresence: "presence", sectionSegments: "segments"}
+	names := map[uint16]string{sectionKeys: "keys", sectionBlocks: "blocks", sectionTags: "tags", sectionPresence: "presence", sectionSegments: "segments", sectionFreed: "freed"}
 	kind := "optional"
 	if s.flags&sectionRequired != 0 {
 		kind = "required"
@@ -160,6 +160,12 @@ func (p *printer) section(b *base, s section) error {
 		return p.measurements(b)
 	case sectionPresence:
 		return p.presence(raw, s.offset)
+	case sectionFreed:
+		freed, err := decodeBitmap(raw)
+		if err != nil {
+			return err
+		}
+		p.line("%08d   freed: %s, %d bytes", s.offset, printRuns(freed), s.length)
 	case sectionSegments:
 		for i := 0; i+segmentEntrySize <= len(raw); i += segmentEntrySize {
 			p.line("%08d   segment %d: generation %d", s.offset+uint64(i), binary.LittleEndian.Uint32(raw[i:]), binary.LittleEndian.Uint32(raw[i+4:]))

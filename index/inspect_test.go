@@ -62,12 +62,35 @@ func goldenFreed(t *testing.T, fs vfs.FS) {
 	}
 }
 
+// goldenLayer makes an index whose second layer tells of a freed series.
+func goldenLayer(t *testing.T, fs vfs.FS) {
+	t.Helper()
+	x := openTest(t, "/layered", Options{FS: fs, HashSeed: 12345})
+	for i := range 6 {
+		id := resolveTest(t, x, seriesKey("cpu", "host", fmt.Sprintf("host-%02d", i), "region", "eu"))[0]
+		x.MarkPresent(9, []model.SeriesID{id})
+		if i == 4 {
+			x.RemovePresent(9, roaring.BitmapOf(2))
+			freeTest(t, x, roaring.BitmapOf(2))
+		}
+		if i == 3 || i == 5 {
+			if err := x.WriteLayer(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestGolden compares what is written today, byte by byte, with the files of
 // version 1, and what the inspect printers make of those.
 func TestGolden(t *testing.T) {
 	mem := vfs.NewMem()
 	goldenIndex(t, mem)
 	goldenFreed(t, mem)
+	goldenLayer(t, mem)
 	for _, c := range []struct {
 		name, file string
 		inspect    func(w io.Writer, fs vfs.FS, name string) error
@@ -76,6 +99,7 @@ func TestGolden(t *testing.T) {
 		{"/index/" + checkpointName, "v1.checkpoint", InspectIndex},
 		{segmentFile{1, 1}.path("/freed/series"), "v2.series", InspectSeries},
 		{"/freed/index/" + checkpointName, "v2.checkpoint", InspectIndex},
+		{"/layered/index/" + layerFile{4, 6}.name(), "v1.layer", InspectIndex},
 	} {
 		got, err := vfs.ReadFile(mem, c.name, 1<<20)
 		if err != nil {
@@ -126,6 +150,28 @@ func TestGoldenFreedOpens(t *testing.T) {
 	}
 	if key, err := x.AppendKey(nil, 22); err != nil || !bytes.Equal(key, seriesKey("cpu", "host", "host-21", "region", "eu")) {
 		t.Errorf("key of series 22 is %q, %v", key, err)
+	}
+}
+
+// TestGoldenLayerOpens reads a layer of version 1 with today's code.
+func TestGoldenLayerOpens(t *testing.T) {
+	mem := vfs.NewMem()
+	goldenLayer(t, mem)
+	b, err := os.ReadFile("testdata/v1.layer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "/layered/index/" + layerFile{4, 6}.name()
+	if err := vfs.WriteFile(mem, name, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+		t.Fatal(err)
+	}
+	x := openTest(t, "/layered", Options{FS: mem})
+	if m := x.Metrics(); m.Series != 5 || m.Layers != 2 || m.Dead != 1 || m.DamagedPlaces != 0 {
+		t.Errorf("%+v %v", m, x.Damage())
+	}
+	bm, err := x.Search("cpu", equal("region", "eu"), nil)
+	if err != nil || fmt.Sprint(bm.ToArray()) != "[1 3 4 5 6]" {
+		t.Errorf("%v, %v", bm, err)
 	}
 }
 

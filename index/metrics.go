@@ -2,28 +2,31 @@ package index
 
 // Metrics describes an index at one moment.
 type Metrics struct {
-	Series            int    // with a readable key
-	NextID            uint32 // the id that the next series gets
-	CheckpointID      uint32 // the last id that the checkpoint covers
-	DeltaSeries       int    // that no checkpoint covers
-	Fingerprints      int    // spellings that Lookup knows
-	Shards            int    // with presence
-	SeriesLogBytes    int64
-	CheckpointBytes   int64 // mapped
-	DeltaBytes        int64 // about
-	FingerprintBytes  int64
-	RegexCacheBytes   int64 // results of regular expressions
-	SketchBytes       int64 // estimates of the values of tag keys
-	RegexHits         int64 // since Open
-	RegexMisses       int64
-	Dead              int   // freed series that the next checkpoint leaves out
-	Freed             int64 // series freed since Open
-	RewrittenSegments int64 // of the series log, since Open
-	PresenceBytes     int64
-	TornBytes         int64 // cut off the series log by Open
-	DamagedPlaces     int   // found by Open, see Damage
-	UnreadableBlocks  int64 // reads of the series log that failed since the last checkpoint
-	CheckpointDamaged bool  // found since; Checkpoint makes it again
+	Series          int    // with a readable key
+	NextID          uint32 // the id that the next series gets
+	CheckpointID    uint32 // the last id that the checkpoint and its layers cover
+	Layers          int    // files of the checkpoint: 0 before the first
+	DeltaSeries     int    // that no checkpoint covers
+	Fingerprints    int    // spellings that Lookup knows
+	Shards          int    // with presence
+	SeriesLogBytes  int64
+	CheckpointBytes int64 // mapped
+
+	CheckpointBytesWritten int64 // to checkpoints and layers, since Open
+	DeltaBytes             int64 // about
+	FingerprintBytes       int64
+	RegexCacheBytes        int64 // results of regular expressions
+	SketchBytes            int64 // estimates of the values of tag keys
+	RegexHits              int64 // since Open
+	RegexMisses            int64
+	Dead                   int   // freed series that the next checkpoint leaves out
+	Freed                  int64 // series freed since Open
+	RewrittenSegments      int64 // of the series log, since Open
+	PresenceBytes          int64
+	TornBytes              int64 // cut off the series log by Open
+	DamagedPlaces          int   // found by Open, see Damage
+	UnreadableBlocks       int64 // reads of the series log that failed since the last checkpoint
+	CheckpointDamaged      bool  // found since; Checkpoint makes it again
 
 	// CheckpointSetAside says that a damaged checkpoint was renamed to
 	// checkpoint.bad.
@@ -46,10 +49,7 @@ func (s snapshot) count() int {
 	if s.frozen != nil {
 		n += s.frozen.count()
 	}
-	if s.base != nil {
-		n += int(s.base.h.series)
-	}
-	return n - s.deadCount()
+	return n + seriesOf(s.bases) - s.deadCount()
 }
 
 // Metrics returns numbers about the index; after Close all are zero.
@@ -76,11 +76,12 @@ func (x *Index) Metrics() Metrics {
 		m.DeltaSeries += s.frozen.count()
 		m.DeltaBytes += s.frozen.size()
 	}
-	if s.base != nil {
-		m.CheckpointID = s.base.h.covered
-		m.RegexCacheBytes = s.base.regexes.size()
-		m.CheckpointBytes = int64(len(s.base.p.mapping.Bytes()))
-		m.UnreadableBlocks = s.base.unreadable.Load()
+	m.Layers, m.CheckpointBytesWritten = len(s.bases), x.checkpointBytes.Load()
+	for _, b := range s.bases {
+		m.CheckpointID = b.h.covered
+		m.RegexCacheBytes += b.regexes.size()
+		m.CheckpointBytes += int64(len(b.p.mapping.Bytes()))
+		m.UnreadableBlocks += b.unreadable.Load()
 	}
 	return m
 }

@@ -13,10 +13,9 @@ type Options struct {
 	// FS is the file system; nil means the machine's.
 	FS vfs.FS
 
-	// CheckpointSeries is the number of series in the delta that makes
-	// NeedsCheckpoint true. From sixteen times that number of series on, a
-	// sixteenth of the checkpoint is waited for, so that the bytes written by
-	// all checkpoints stay proportional to the series. 0 means 100,000.
+	// CheckpointSeries is the number of series in the delta that makes NeedsLayer
+	// true; with more than sixteen times as many series, up to twice that number.
+	// It bounds what an open reads one by one after a crash. 0 means 100,000.
 	CheckpointSeries int
 
 	// RebuildSeries is the number of series after which an open that reads the

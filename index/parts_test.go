@@ -176,16 +176,16 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestNeedsCheckpoint(t *testing.T) {
+func TestNeedsLayer(t *testing.T) {
 	x := openTest(t, "/", Options{FS: vfs.NewMem(), CheckpointSeries: 2})
 	for i, want := range []bool{false, true} {
 		resolveTest(t, x, seriesKey("m", "k", fmt.Sprint(i)))
-		if got := x.NeedsCheckpoint(); got != want {
+		if got := x.NeedsLayer(); got != want {
 			t.Errorf("with %d series: %v", i+1, got)
 		}
 	}
-	if err := x.Checkpoint(); err != nil || x.NeedsCheckpoint() {
-		t.Errorf("after a checkpoint: %v", err)
+	if err := x.WriteLayer(); err != nil || x.NeedsLayer() {
+		t.Errorf("after a layer: %v", err)
 	}
 }
 

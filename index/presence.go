@@ -29,12 +29,13 @@ type presenceUnion struct {
 	ids     *roaring.Bitmap
 }
 
+// load adds what a file of the checkpoint tells.
 func (p *presence) load(shards map[uint64]*roaring.Bitmap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.byShard = shards
 	p.changes++
-	for _, bm := range shards {
+	for shard, bm := range shards {
+		p.shardLocked(shard).Or(bm)
 		p.seenLocked(bm)
 	}
 }
@@ -154,13 +155,25 @@ func (p *presence) shards() []uint64 {
 	return shards
 }
 
-// copy returns what a checkpoint stores: compressed copies.
-func (p *presence) copy() map[uint64]*roaring.Bitmap {
+// copy returns what a file stores that covers the ids after one: compressed copies
+// without the ids before. The checkpoint has the whole presence; a layer has that of
+// its own series and of those created since.
+func (p *presence) copy(after uint32) map[uint64]*roaring.Bitmap {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	out := make(map[uint64]*roaring.Bitmap, len(p.byShard))
 	for shard, bm := range p.byShard {
-		c := bm.Clone()
+		c := bm
+		if after == 0 {
+			c = bm.Clone()
+		} else {
+			within := roaring.New()
+			within.AddRange(uint64(after)+1, 1<<32)
+			c = roaring.And(bm, within)
+		}
+		if after > 0 && c.IsEmpty() {
+			continue
+		}
 		c.RunOptimize()
 		out[shard] = c
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -217,9 +218,9 @@ func (p *regexPlan) scan(k partKey, take func(posting) error) error {
 	return nil
 }
 
-// regexCache keeps the ids that regular expressions select in a checkpoint,
-// which never change. The ids of the delta are matched each time, until the next
-// checkpoint takes the cache over with them.
+// regexCache keeps the ids that regular expressions select in a file of the
+// checkpoint, which never change. The ids of the delta are matched each time, until
+// they are in a layer.
 type regexCache struct {
 	stats *regexStats // nil: nobody counts
 
@@ -261,30 +262,23 @@ func (c *regexCache) size() int64 {
 	return int64(c.bytes)
 }
 
-// takeOver fills the cache of a checkpoint with the results for the one before,
-// without the dead, and with the values of the delta that was added.
-func (c *regexCache) takeOver(old *regexCache, added *delta, dead *roaring.Bitmap) {
-	old.mu.Lock()
-	entries := make(map[regexKey]*roaring.Bitmap, min(len(old.entries), maxRegexTaken))
-	for k, bm := range old.entries {
-		if len(entries) == maxRegexTaken {
-			break
-		}
-		entries[k] = bm
-	}
-	old.mu.Unlock()
-	for k, bm := range entries {
+// takeOver fills the cache of a file that was merged with the results for the
+// largest of its inputs and what matches in the others, without the dead.
+func (c *regexCache) takeOver(inputs []*base, dead *roaring.Bitmap) {
+	largest := slices.MaxFunc(inputs, func(a, b *base) int { return cmp.Compare(a.h.series, b.h.series) })
+	for _, k := range largest.regexes.keys(maxRegexTaken) {
 		re, err := regexp.Compile(k.regex)
 		if err != nil {
 			continue
 		}
 		u := newUnion()
-		u.bm.Or(bm)
-		if m, ok := added.measurements[k.measurement]; ok && m.keys[k.key] != nil {
-			plan := planRegex(re)
-			if err := plan.scan(m.keys[k.key], func(p posting) error { u.add(p); return nil }); err != nil {
-				continue
+		for _, b := range inputs {
+			if err = u.addMatches(b, k, re); err != nil {
+				break
 			}
+		}
+		if err != nil {
+			continue // the next search tells
 		}
 		bm := u.bitmap()
 		if dead != nil {
@@ -293,6 +287,41 @@ func (c *regexCache) takeOver(old *regexCache, added *delta, dead *roaring.Bitma
 		bm.CloneCopyOnWriteContainers()
 		c.put(k, bm)
 	}
+}
+
+// keys returns at most n of the keys that have a result.
+func (c *regexCache) keys(n int) []regexKey {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keys := make([]regexKey, 0, min(len(c.entries), n))
+	for k := range c.entries {
+		if len(keys) == n {
+			break
+		}
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// addMatches adds what a base has for a key, from its cache or its values.
+func (u *unionBuilder) addMatches(b *base, k regexKey, re *regexp.Regexp) error {
+	b.regexes.mu.Lock()
+	bm := b.regexes.entries[k]
+	b.regexes.mu.Unlock()
+	if bm != nil {
+		u.bm.Or(bm)
+		return nil
+	}
+	m, ok, err := b.measurement(k.measurement)
+	if err != nil || !ok {
+		return err
+	}
+	key, ok, err := m.key(k.key)
+	if err != nil || !ok {
+		return err
+	}
+	plan := planRegex(re)
+	return plan.scan(key, func(p posting) error { u.add(p); return nil })
 }
 
 // put keeps bm, which must not be changed any more.

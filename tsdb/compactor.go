@@ -34,8 +34,8 @@ func (c *compactor) kick() {
 	}
 }
 
-// compactLoop merges files as the planner asks for, and writes checkpoints of
-// indexes that have grown.
+// compactLoop merges files as the planner asks for, and frees series that nothing
+// names any more.
 func (s *Store) compactLoop(tick clock.Ticker) {
 	defer s.loops.Done()
 	defer tick.Stop()
@@ -48,7 +48,7 @@ func (s *Store) compactLoop(tick clock.Ticker) {
 		}
 		s.compactDue(s.bg)
 		s.freeDue()
-		s.checkpointDue()
+		s.layers.merge()
 	}
 }
 
@@ -68,18 +68,6 @@ func (s *Store) noteMerge(ctx context.Context, sh *shard, err error) {
 		_ = s.readFailed(err)
 		if tell := s.opt.Events.CompactionFailed; tell != nil {
 			tell(sh.ref(), err)
-		}
-	}
-}
-
-// checkpointDue writes the checkpoints that the indexes ask for.
-func (s *Store) checkpointDue() {
-	for _, db := range s.list() {
-		if s.bg.Err() != nil || !db.wantsCheckpoint() {
-			continue
-		}
-		if err := db.index.Checkpoint(); err != nil && !errors.Is(err, index.ErrClosed) && s.bg.Err() == nil {
-			setText(&s.counters.lastCompactionError, fmt.Sprintf("database %d: %v", db.id, err))
 		}
 	}
 }

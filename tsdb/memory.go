@@ -1,7 +1,7 @@
 package tsdb
 
 // When the budget is short, caches are flushed before they are as large as they
-// may be, and indexes write checkpoints. Caches get a small part of their limit
+// may be, and indexes write layers. Caches get a small part of their limit
 // in any case: files of a few rows each would help nobody.
 const (
 	// pressedShare is the part of the budget that is still free when memory is
@@ -10,9 +10,9 @@ const (
 	// leastCacheShare is the part of CacheLimit that caches may take however
 	// short memory is: one of leastCacheShare.
 	leastCacheShare = 8
-	// worthCheckpointShare is the part of the budget from which on the changes of
-	// an index since its checkpoint are worth another one to have their memory.
-	worthCheckpointShare = 32
+	// worthLayerShare is the part of the budget from which on the series of an index
+	// that no layer has are worth one to have their memory.
+	worthLayerShare = 32
 	// poolTrimTicks is how many ticks of flushLoop pass between two looks at the
 	// memory that freed caches have left.
 	poolTrimTicks = 5
@@ -48,12 +48,12 @@ func (s *Store) trimPool() {
 	}
 }
 
-// wantsCheckpoint reports whether an index should write a checkpoint now: because
-// it says so, or because memory is short and that would give some back.
-func (db *database) wantsCheckpoint() bool {
-	if db.index.NeedsCheckpoint() {
+// wantsLayer reports whether an index should write a layer now: because it says so,
+// or because memory is short and that would give some back.
+func (db *database) wantsLayer() bool {
+	if db.index.NeedsLayer() {
 		return true
 	}
 	s := db.store
-	return s.pressed() && db.index.Metrics().DeltaBytes >= s.opt.Budget.Limit()/worthCheckpointShare
+	return s.pressed() && db.index.Metrics().DeltaBytes >= s.opt.Budget.Limit()/worthLayerShare
 }

@@ -16,6 +16,10 @@ type Metrics struct {
 	Series                   int64
 	SeriesFreed              int64 // that nothing named any more
 	IndexCheckpoints         int64 // bytes, mapped
+	IndexLayers              int   // files that the checkpoints are made of
+	IndexLayerFails          int64 // layers that could not be written or merged
+	IndexWrittenBytes        int64 // to checkpoints and layers
+	IndexUncovered           int64 // series that no layer has: a start reads them one by one
 	SeriesLogs               int64 // bytes
 	IndexMemory              int64 // bytes, without what is mapped from files
 	Sketches                 int64 // bytes of sketches that estimate numbers of tag values
@@ -82,7 +86,7 @@ type counters struct {
 	merging                                                atomic.Int64
 	compactions, compactionFails, compactedBytes           atomic.Int64
 	deletes, quarantined, corruptions, orphans             atomic.Int64
-	seriesFreed                                            atomic.Int64
+	seriesFreed, layerFails                                atomic.Int64
 	released                                               atomic.Uint64
 	lastDropped, lastFlushError, lastCompactionError       atomic.Pointer[string]
 	lastCorruption                                         atomic.Pointer[string]
@@ -111,7 +115,7 @@ func (s *Store) Metrics() Metrics {
 		CompactionsRunning:  c.merging.Load(),
 		LastCompactionError: textOf(&c.lastCompactionError), Deletes: c.deletes.Load(),
 		QuarantinedFiles: c.quarantined.Load(), CorruptionsFound: c.corruptions.Load(), LastCorruption: textOf(&c.lastCorruption),
-		OrphansRemoved: c.orphans.Load(), SeriesFreed: c.seriesFreed.Load(), LogReleased: c.released.Load(),
+		OrphansRemoved: c.orphans.Load(), SeriesFreed: c.seriesFreed.Load(), IndexLayerFails: c.layerFails.Load(), LogReleased: c.released.Load(),
 		DurableLSN: s.log.DurableLSN(), AppendedLSN: s.log.LastLSN(),
 		Log: s.log.Metrics(), Replay: s.replayed, Memory: s.opt.Budget.Usage(),
 	}
@@ -122,6 +126,9 @@ func (s *Store) Metrics() Metrics {
 		x := db.index.Metrics()
 		m.Series += int64(x.Series)
 		m.IndexCheckpoints += x.CheckpointBytes
+		m.IndexLayers += x.Layers
+		m.IndexWrittenBytes += x.CheckpointBytesWritten
+		m.IndexUncovered += int64(x.DeltaSeries)
 		m.SeriesLogs += x.SeriesLogBytes
 		m.IndexMemory += indexMemory(x)
 		m.Sketches += x.SketchBytes

@@ -56,6 +56,9 @@ func (db *database) resolve(b *model.Batch) (sum resolved, err error) {
 		if err != nil {
 			return sum, fmt.Errorf("number the series of %q: %w", t.Measurement, db.ended(err))
 		}
+		if db.index.NeedsLayer() {
+			db.store.layers.write()
+		}
 		var bad []int32
 		for i, k := range t.NewKeys {
 			t.Series[k.Row] = ids[i]

@@ -23,8 +23,9 @@ import (
 // all of them share. Its methods may be called concurrently.
 //
 // Goroutines that belong to it from Open to Close: flushLoop, which writes caches
-// to files, and compactLoop, as many as Options.CompactionWorkers, which merges
-// files and writes checkpoints of indexes. The log has its own.
+// to files; compactLoop, as many as Options.CompactionWorkers, which merges files;
+// and, if there are any of these, layerLoop and layerMergeLoop, which write the
+// checkpoints of indexes. The log has its own.
 type Store struct {
 	dir   string
 	opt   Options
@@ -47,6 +48,7 @@ type Store struct {
 
 	flusher   flusher
 	compactor compactor
+	layers    layerKeeper
 	idleLog   idleLog         // flushLoop's own
 	poolTicks int             // flushLoop's own
 	closing   chan struct{}   // closed by Close
@@ -88,6 +90,7 @@ func Open(ctx context.Context, dir string, layout Layout, opt Options) (_ *Store
 	s.opt.Index.FS = opt.FS
 	s.flusher.init(s)
 	s.compactor.init(s)
+	s.layers.init()
 	s.bg, s.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -137,6 +140,13 @@ func (s *Store) start() {
 	// counts even if a loop is scheduled late.
 	s.loops.Add(1)
 	go s.flushLoop(s.clock.NewTicker(flushTick))
+	if s.opt.CompactionWorkers > 0 {
+		s.loops.Add(2)
+		go s.layerLoop(s.clock.NewTicker(flushTick))
+		go s.layerMergeLoop(s.clock.NewTicker(s.opt.CompactionInterval))
+		s.layers.write()
+		s.layers.merge()
+	}
 	for range max(s.opt.CompactionWorkers, 0) {
 		s.loops.Add(1)
 		go s.compactLoop(s.clock.NewTicker(s.opt.CompactionInterval))
@@ -153,7 +163,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		s.stop()
 		s.loops.Wait()
-		err := errors.Join(s.flushAll(context.Background()), s.checkpointClosing())
+		err := errors.Join(s.flushAll(context.Background()), s.writeClosingLayers())
 		s.releaseLog()
 		s.closeErr = errors.Join(err, s.release())
 		s.indexAccount.Release(s.indexAccount.Used())
