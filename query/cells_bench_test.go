@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/lineproto"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/query"
@@ -83,7 +84,7 @@ func newHostsBench(b *testing.B, hosts, hours int) *hostsBench {
 	m := store.Metrics()
 	b.Logf("%d files, %.4f bytes per value", m.Files, float64(m.FileBytes)/float64(hosts*hours*3600))
 	bench := newBench(b, query.Options{})
-	h.engine = query.New(bench.storage.Catalog, &engineStorage{bench.storage, store}, query.Options{})
+	h.engine = query.New(bench.storage.Catalog, &engineStorage{bench.storage, store}, query.Options{GroupMemory: budget.New(0).Account("query-groups", 16<<20)})
 	return h
 }
 
@@ -125,9 +126,9 @@ func envNumber(name string, otherwise int) int {
 // set the size.
 func BenchmarkHosts(b *testing.B) {
 	h := newHostsBench(b, envNumber("TIMBERLINE_BENCH_HOSTS", 100), envNumber("TIMBERLINE_BENCH_HOURS", 24))
-	from := h.start + int64(h.hours-12)*1800/3600*3600
+	from := h.start + int64(max(h.hours-12, 0))*1800/3600*3600
 	span := func(hours int) string {
-		return fmt.Sprintf("time >= %ds AND time < %ds", from, from+int64(hours)*3600)
+		return fmt.Sprintf("time >= %ds AND time < %ds", from, from+int64(min(hours, h.hours))*3600)
 	}
 	odd := fmt.Sprintf("time >= %ds AND time < %ds", from+1234, from+11*3600+2345)
 	end := h.start + int64(h.hours)*3600

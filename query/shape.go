@@ -97,6 +97,7 @@ type fillIterator struct {
 	time    int64 // of the window that comes next
 	zone    int64
 	prev    *point // last point of the series that came from the input
+	slab    slab
 }
 
 // newFillIterator wraps the points of a call. Where nothing was counted, the count is zero, not null.
@@ -208,7 +209,8 @@ func (f *fillIterator) missing() (*point, error) {
 			return nil, err
 		}
 	}
-	p := &point{name: f.name, tags: f.tags, time: f.time, aux: make([]value, len(f.opt.aux))}
+	p := f.slab.point()
+	*p = point{name: f.name, tags: f.tags, time: f.time, aux: f.slab.list(len(f.opt.aux))}
 	switch f.fill {
 	case influxql.NumberFill:
 		p.val = f.fillValue

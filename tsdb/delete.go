@@ -340,7 +340,7 @@ func (sv *shardView) survivors(series *roaring.Bitmap) (left, unsure *roaring.Bi
 	}
 	sc := &shardCursor{view: &shardView{sh: sv.sh, spec: sv.spec, active: sv.active, frozen: sv.frozen, files: sv.files,
 		deletes: sv.deletes, limits: make(map[*cacheTable]uint32)}}
-	sc.addSources("", math.MaxUint64)
+	sc.addSources("", 0, math.MaxUint64)
 	var list []model.SeriesID
 	for it := doubtful.Iterator(); it.HasNext(); {
 		list = append(list, model.SeriesID(it.Next()))

@@ -261,7 +261,7 @@ func newShardCursor(sv *shardView, req *cursor.Request, span model.TimeRange, du
 		sc.fields = append(sc.fields, at)
 	}
 	if len(sc.numbers) > 0 {
-		sc.addSources(req.Measurement, durable)
+		sc.addSources(req.Measurement, len(req.Series), durable)
 	}
 	for i := range sc.sources {
 		switch s := &sc.sources[i]; {
@@ -283,7 +283,7 @@ func readable(have, want model.FieldType) bool {
 
 // addSources makes a source of every file and of every cache that has rows of
 // the measurement. An empty measurement stands for all of them.
-func (sc *shardCursor) addSources(measurement string, durable uint64) {
+func (sc *shardCursor) addSources(measurement string, series int, durable uint64) {
 	sv := sc.view
 	for _, f := range sv.files {
 		if sc.numbers != nil && !slices.ContainsFunc(sc.numbers, f.has) {
@@ -291,6 +291,7 @@ func (sc *shardCursor) addSources(measurement string, durable uint64) {
 		}
 		s := newFileSource(f, sc.numbers)
 		s.single = sc.single
+		f.reader.Hasten(series)
 		sc.files = append(sc.files, s)
 		info := f.reader.Info()
 		sc.sources = append(sc.sources, shardSource{

@@ -47,6 +47,11 @@ func (r *Reader) BlocksNear(near *Near, series model.SeriesID, tr model.TimeRang
 			return dst, nil
 		}
 	}
+	if d := r.directory.Load(); d != nil {
+		if places := d.of(series); len(places) > 0 {
+			return r.placedBlocks(places, series, tr, dst)
+		}
+	}
 	if !r.ids.Contains(uint32(series)) {
 		return dst, nil
 	}

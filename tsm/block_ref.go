@@ -84,7 +84,15 @@ func (b *BlockRef) refSeries() model.SeriesID {
 // ascending by time. For a shared block the range is not looked at row by row:
 // the series may have no row in tr.
 func (r *Reader) Blocks(series model.SeriesID, tr model.TimeRange, dst []BlockRef) ([]BlockRef, error) {
-	if tr.Empty() || !r.ids.Contains(uint32(series)) {
+	if tr.Empty() {
+		return dst, nil
+	}
+	if d := r.directory.Load(); d != nil {
+		if places := d.of(series); len(places) > 0 {
+			return r.placedBlocks(places, series, tr, dst)
+		}
+	}
+	if !r.ids.Contains(uint32(series)) {
 		return dst, nil
 	}
 	found, dst, err := r.singleBlocks(nil, series, tr, dst)

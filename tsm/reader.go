@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -45,6 +46,10 @@ type Reader struct {
 	lists [listSlots]atomic.Pointer[seriesList]
 	// checked holds the places of leaves whose checksum was found right lately.
 	checked [listSlots]atomic.Int64
+
+	wanted        atomic.Int64 // series that Hasten was told of
+	directoryOnce sync.Once
+	directory     atomic.Pointer[blockDirectory] // set by Hasten
 }
 
 // listSlots is a power of two.
