@@ -44,8 +44,11 @@ func (r *rawScan) lookAhead(end int) error {
 			r.ahead[i-first] = &made[i-first]
 		}
 	}
-	if s.opt.limit == 0 || len(made) < manyRawSeries {
+	switch {
+	case len(made) < manyRawSeries:
 		return nil
+	case s.opt.limit == 0:
+		return r.fetchSelected()
 	}
 	return r.fetchHeads()
 }

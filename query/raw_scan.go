@@ -3,6 +3,7 @@ package query
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
@@ -37,6 +38,8 @@ type rawScan struct {
 
 	ahead     []*rawSeries // of the groups from the next on
 	headBytes int64        // reserved for the first rows of those made last
+
+	selectedBytes atomic.Int64 // reserved for the selected rows of those made last
 }
 
 func (r *rawScan) next() (*point, error) {
@@ -150,9 +153,9 @@ type rawSeries struct {
 	ids    [1]model.SeriesID
 
 	head    *point // the first row, when it was fetched beforehand; not yet handed out
-	fetched bool   // it was
-	empty   bool   // and there is none
-	edge    int64  // its timestamp
+	fetched bool   // it was, or all rows that batch has
+	empty   bool   // there are no further rows
+	edge    int64  // timestamp of the last row that was fetched
 
 	cursor cursor.Cursor
 	opened bool
@@ -273,17 +276,20 @@ func (r *rawSeries) peekTime() (t int64, ok bool, err error) {
 
 // peek moves to the next row that counts, without taking it, and returns its place in the batch.
 func (r *rawSeries) peek() (row int, ok bool, err error) {
-	if !r.opened && !r.empty {
-		if err := r.open(); err != nil {
-			return 0, false, err
-		}
-	}
-	for r.cursor != nil {
+	for {
 		if r.batch != nil {
 			if i, ok := nextBit(r.keep, r.row); ok {
 				return i, true, nil
 			}
 			r.batch = nil
+		}
+		if !r.opened && !r.empty {
+			if err := r.open(); err != nil {
+				return 0, false, err
+			}
+		}
+		if r.cursor == nil {
+			return 0, false, nil
 		}
 		b := r.cursor.Next()
 		if b == nil {
@@ -297,18 +303,22 @@ func (r *rawSeries) peek() (row int, ok bool, err error) {
 		r.batch, r.row = b, 0
 		r.keep = r.scan.layout.selectRows(b, r.filter, r.keep)
 	}
-	return 0, false, nil
 }
 
 // point builds the point of a row.
 func (r *rawSeries) point(i int) *point {
-	p := r.slab.point()
 	l := r.scan.layout
+	var p *point
+	if pool := r.scan.source.opt.pool; pool != nil {
+		p = pool.point(len(l.aux))
+	} else {
+		p = r.slab.point()
+		p.aux = r.slab.list(len(l.aux))
+	}
 	p.name, p.tags, p.time = r.scan.source.measurement, r.group.tags, r.batch.Times[i]
 	if l.main >= 0 {
 		p.val = columnValue(&r.batch.Columns[l.main], i)
 	}
-	p.aux = r.slab.list(len(l.aux))
 	for j, place := range l.aux {
 		if place.column >= 0 {
 			p.aux[j] = columnValue(&r.batch.Columns[place.column], i)
@@ -320,10 +330,10 @@ func (r *rawSeries) point(i int) *point {
 }
 
 func (r *rawSeries) close() {
-	r.opened, r.head = true, nil
+	r.opened, r.head, r.batch = true, nil, nil
 	if r.cursor != nil {
 		r.cursor.Close()
-		r.cursor, r.batch = nil, nil
+		r.cursor = nil
 		r.scan.source.run.memory.release(openSeriesBytes)
 	}
 }

@@ -178,7 +178,8 @@ type slotScanner struct {
 	aux   []int
 	types []influxql.DataType // of all places
 	fill  value
-	keep  bool // a missing value leaves what was there before
+	keep  bool       // a missing value leaves what was there before
+	pool  *pointPool // takes back the points that were copied; nil: they are kept
 }
 
 // scanAt takes the point of the given time and series; without one the places get the fill value.
@@ -209,6 +210,9 @@ func (s *slotScanner) scanAt(t int64, name, tagsID string, places []value) error
 		case !s.keep:
 			places[i] = s.fill.castTo(s.types[i])
 		}
+	}
+	if s.pool != nil {
+		s.pool.put(p)
 	}
 	return nil
 }
@@ -309,11 +313,16 @@ func (b *builder) plainRows(stmt *influxql.SelectStatement, base *scanOptions) (
 		if !slices.ContainsFunc(s.refs, func(ref *influxql.VarRef) bool { return ref.Type != influxql.Unknown }) {
 			return emptyRows{}, nil
 		}
+		if !slices.ContainsFunc(stmt.Sources, func(src influxql.Source) bool { _, ok := src.(*influxql.SubQuery); return ok }) {
+			opt.pool = new(pointPool)
+		}
 		in, err := b.auxIterator(stmt.Sources, &opt)
 		if err != nil {
 			return nil, err
 		}
-		return b.joined([]*slotScanner{b.scanner(in, -1, s, &opt)}, exprs, s, &opt), nil
+		scanner := b.scanner(in, -1, s, &opt)
+		scanner.pool = opt.pool
+		return b.joined([]*slotScanner{scanner}, exprs, s, &opt), nil
 	}
 
 	opt.selector = len(s.calls) == 1 && influxql.IsSelector(s.calls[0])

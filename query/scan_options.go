@@ -35,6 +35,8 @@ type scanOptions struct {
 	selector bool // the only call of the statement is a selector
 	writing  bool // of SELECT … INTO
 	untimed  bool // points get the time of their window
+
+	pool *pointPool // of those who copy the rows they get; nil: points are kept
 }
 
 // newScanOptions works out the options of a statement whose fields were rewritten.
