@@ -17,6 +17,8 @@ import (
 type generator struct {
 	rng *rand.Rand
 	now time.Time
+
+	passing string // name of a float that some points have beside other fields; "" for none
 }
 
 var (
@@ -98,6 +100,9 @@ func (g *generator) point(m string, t time.Time) testmodel.Point {
 	for range 1 + g.rng.IntN(3) {
 		name := pick(g.rng, testFields...)
 		p.Fields[name] = g.value(name)
+	}
+	if g.passing != "" && oneIn(g.rng, 3) {
+		p.Fields[g.passing] = g.value("f")
 	}
 	switch g.rng.IntN(300) {
 	case 0:
