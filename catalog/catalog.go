@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
 )
 
@@ -34,6 +35,9 @@ type Options struct {
 	// NoAutoPolicy leaves a database without a policy unless the statement
 	// that creates it names one.
 	NoAutoPolicy bool
+
+	// Clock stamps what is made and changed; nil: that of the machine.
+	Clock clock.Clock
 
 	// PasswordCost is the bcrypt cost of new passwords; 0: 10, about a
 	// twentieth of a second for each.
@@ -65,9 +69,11 @@ func (c *Catalog) change(edit func(*Snapshot) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := c.current.Load().clone()
+	next.now = c.opt.Clock.Now().UnixNano()
 	if err := edit(next); err != nil {
 		return err
 	}
+	next.now = 0
 	if err := c.save(next); err != nil {
 		return fmt.Errorf("save catalog: %w", err)
 	}
@@ -150,7 +156,7 @@ func (s *Snapshot) createWithPolicy(database string, spec PolicySpec) error {
 
 func (s *Snapshot) addPolicy(d *Database, p *Policy) {
 	s.LastPolicyID++
-	p.ID = s.LastPolicyID
+	p.ID, p.Created, p.Updated = s.LastPolicyID, s.now, s.now
 	d.Policies = append(d.Policies, p)
 }
 
@@ -266,6 +272,7 @@ func (c *Catalog) AlterPolicy(database, name string, up PolicyUpdate) error {
 		if up.MakeDefault {
 			d.DefaultPolicy = name
 		}
+		p.Updated = s.now
 		return nil
 	})
 }

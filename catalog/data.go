@@ -24,6 +24,8 @@ type Snapshot struct {
 	LastDatabaseID, LastPolicyID uint32
 	LastShardID                  uint64
 	LastTokenID, LastMappingID   uint64 `json:",omitempty"`
+
+	now int64 // of the change that made this state, in nanoseconds since the epoch; 0 when it is made
 }
 
 // Database is a named container of retention policies.
@@ -52,6 +54,9 @@ type Policy struct {
 
 	Subscriptions []Subscription `json:",omitempty"` // in order of creation
 	Description   string         `json:",omitempty"`
+
+	// When it was made and changed last, in nanoseconds since the epoch; 0: before that was kept. New shard groups are no change.
+	Created, Updated int64 `json:",omitempty"`
 }
 
 // ShardGroup is one time span of a policy. It has one shard.

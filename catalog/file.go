@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
 )
 
@@ -36,6 +37,9 @@ func Open(dir string, opt Options) (*Catalog, error) {
 	}
 	if opt.PasswordCost == 0 {
 		opt.PasswordCost = bcrypt.DefaultCost
+	}
+	if opt.Clock == nil {
+		opt.Clock = clock.System
 	}
 	c := &Catalog{opt: opt, path: filepath.Join(dir, fileName)}
 	s, err := load(opt.FS, c.path)

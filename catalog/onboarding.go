@@ -45,7 +45,7 @@ func (c *Catalog) DescribePolicy(database, policy, description string) error {
 		if p == nil {
 			return &PolicyNotFoundError{Name: policy}
 		}
-		p.Description = description
+		p.Description, p.Updated = description, s.now
 		return nil
 	})
 }

@@ -27,6 +27,10 @@ type Token struct {
 	Expires, LastUsed int64 `json:",omitempty"`
 
 	Permissions []Permission `json:",omitempty"`
+
+	// Login is the name that clients of version 1 log in with, of a token that is a name with a password; its hash is of
+	// nothing that anybody knows. Password is the bcrypt hash of the password, empty until there is one.
+	Login, Password string `json:",omitempty"`
 }
 
 // Permission is one thing that a token may do. Empty names are wildcards.
@@ -123,7 +127,11 @@ func (t *Token) Admin() bool {
 
 // User returns whom a request with the token comes from: somebody without a password who may do what the token says.
 func (t *Token) User() *User {
-	return &User{Name: fmt.Sprintf("token:%d", t.ID), Admin: t.Admin(), token: t}
+	name := t.Login
+	if name == "" {
+		name = fmt.Sprintf("token:%d", t.ID)
+	}
+	return &User{Name: name, Hash: t.Password, Admin: t.Admin(), token: t}
 }
 
 // allows reports whether a permission covers an action on a measurement. In the scope that is asked for, an empty

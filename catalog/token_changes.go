@@ -12,6 +12,7 @@ type TokenSpec struct {
 	Expires     time.Time // zero: never
 	Inactive    bool
 	Permissions []Permission
+	Login       string // the token is this name with a password, which SetTokenPassword gives it
 }
 
 // TokenUpdate describes a change; nil members stay as they are.
@@ -27,6 +28,9 @@ const maxTokenText = 4096
 func (spec *TokenSpec) check() error {
 	if len(spec.Description) > maxTokenText {
 		return ErrDescriptionTooLong
+	}
+	if spec.Login != "" && (!ValidName(spec.Login) || len(spec.Login) > MaxNameBytes) {
+		return ErrInvalidName
 	}
 	for _, p := range spec.Permissions {
 		switch p.Action {
@@ -70,10 +74,14 @@ func (s *Snapshot) addToken(spec TokenSpec, secret string, now time.Time) (*Toke
 	if s.Token(secret) != nil {
 		return nil, ErrTokenExists
 	}
+	if spec.Login != "" && s.Login(spec.Login) != nil {
+		return nil, ErrUserExists
+	}
 	s.LastTokenID++
 	t := &Token{
 		ID: s.LastTokenID, Hash: HashToken(secret), Description: spec.Description, Owner: spec.Owner, Inactive: spec.Inactive,
 		Created: now.UnixNano(), Updated: now.UnixNano(), Permissions: slices.Clone(spec.Permissions),
+		Login: spec.Login,
 	}
 	if !spec.Expires.IsZero() {
 		t.Expires = spec.Expires.UnixNano()
@@ -103,6 +111,25 @@ func (c *Catalog) UpdateToken(id uint64, up TokenUpdate, now time.Time) (*Token,
 		return nil
 	})
 	return changed, err
+}
+
+// SetTokenPassword gives a token with a login its password.
+func (c *Catalog) SetTokenPassword(id uint64, password string, now time.Time) error {
+	if password == "" {
+		return ErrPasswordRequired
+	}
+	hash, err := c.hashPassword(password) // before the lock: it takes long
+	if err != nil {
+		return err
+	}
+	return c.change(func(s *Snapshot) error {
+		t := s.editToken(id)
+		if t == nil || t.Login == "" {
+			return ErrTokenNotFound
+		}
+		t.Password, t.Updated = hash, now.UnixNano()
+		return nil
+	})
 }
 
 // DropToken removes a token. Requests that come later with it are refused.

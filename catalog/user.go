@@ -37,6 +37,18 @@ func (s *Snapshot) User(name string) *User {
 	return nil
 }
 
+// Login returns whom a name and a password are asked of: the user of that name, otherwise the one that a token with
+// that login stands for; nil when there is neither.
+func (s *Snapshot) Login(name string) *User {
+	if u := s.User(name); u != nil {
+		return u
+	}
+	if i := slices.IndexFunc(s.Tokens, func(t *Token) bool { return t.Login == name }); i >= 0 && name != "" {
+		return s.Tokens[i].User()
+	}
+	return nil
+}
+
 // HasAdmin reports whether any user is an administrator.
 func (s *Snapshot) HasAdmin() bool {
 	return slices.ContainsFunc(s.Users, func(u *User) bool { return u.Admin })
@@ -95,9 +107,9 @@ func (c *Catalog) nobodyHash() string {
 // CheckPassword reports whether a password is the user's. It takes its time for everybody, also for nobody (nil), so
 // that the time does not tell which users there are.
 func (c *Catalog) CheckPassword(u *User, password string) bool {
-	hash := c.nobodyHash()
-	if u != nil {
+	hash, known := c.nobodyHash(), u != nil && u.Hash != "" // a login without a password yet is nobody's
+	if known {
 		hash = u.Hash
 	}
-	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && u != nil
+	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && known
 }

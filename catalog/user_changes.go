@@ -23,7 +23,7 @@ func (c *Catalog) CreateUser(name, password string, admin bool) error {
 		return err
 	}
 	return c.change(func(s *Snapshot) error {
-		if s.User(name) != nil {
+		if s.Login(name) != nil {
 			return ErrUserExists
 		}
 		s.addUser(&User{Name: name, Hash: hash, Admin: admin})

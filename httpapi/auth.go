@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/timberlinedb/timberline/catalog"
@@ -116,19 +115,25 @@ func (d *doorman) identify(r *http.Request, users Users, now time.Time) (*catalo
 	if t := snap.Token(c.password); t != nil {
 		return d.apiToken(r, t, now, "")
 	}
-	return d.password(r, users, c)
+	return d.password(r, users, c, now)
 }
 
-// password returns the user whose name and password were sent.
-func (d *doorman) password(r *http.Request, users Users, c credentials) (*catalog.User, *failure) {
+// password returns the user whose name and password were sent, or whom a token with that login stands for.
+func (d *doorman) password(r *http.Request, users Users, c credentials, now time.Time) (*catalog.User, *failure) {
 	if c.name == "" {
 		return nil, unauthorized("username required")
 	}
-	u := users.Snapshot().User(c.name)
-	if u != nil && d.logins.knows(u, c.name, c.password) {
-		return u, nil
+	u := users.Snapshot().Login(c.name)
+	if u == nil || !d.logins.knows(u, c.name, c.password) {
+		var f *failure
+		if u, f = d.login(r, users, u, c); f != nil {
+			return nil, f
+		}
 	}
-	return d.login(r, users, u, c)
+	if t := u.Token(); t != nil {
+		return d.apiToken(r, t, now, "")
+	}
+	return u, nil
 }
 
 // apiToken returns whom an API token stands for; t is nil when there is none, which is told as unknown.
@@ -283,7 +288,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, f failure) {
 	if f.status == http.StatusUnauthorized || f.status == http.StatusTooManyRequests {
 		h.counters.authFailures.Add(1)
 	}
-	if strings.HasPrefix(r.URL.Path, v2Prefix) {
+	if speaksV2(r.URL.Path) {
 		writeFailureV2(w, f)
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,7 +142,7 @@ func (h *Handler) panicked(rec *recorder, r *http.Request, id string, p any) {
 	clear(rec.Header())
 	h.setCommonHeaders(rec.Header(), r, id)
 	f := failure{status: http.StatusInternalServerError, text: "internal error: the request failed by a fault of the server, see its log for request " + id}
-	if strings.HasPrefix(r.URL.Path, v2Prefix) {
+	if speaksV2(r.URL.Path) {
 		writeFailureV2(rec, f)
 		return
 	}

@@ -42,7 +42,7 @@ func plainHandler(h http.HandlerFunc) echo.HandlerFunc {
 
 // routeFailed answers requests that no route takes.
 func routeFailed(err error, c echo.Context) {
-	w, v2 := c.Response().Writer, strings.HasPrefix(c.Request().URL.Path, v2Prefix)
+	w, v2 := c.Response().Writer, speaksV2(c.Request().URL.Path)
 	switch {
 	case errors.Is(err, echo.ErrNotFound):
 		routeNotFound(w, v2)

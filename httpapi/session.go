@@ -114,7 +114,10 @@ func (h *Handler) serveSignin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	note(r, name)
-	u, f := h.doorman.password(r, users, credentials{name: name, password: password})
+	u, f := h.doorman.password(r, users, credentials{name: name, password: password}, h.opt.Clock.Now())
+	if f == nil && u.Token() != nil {
+		f = unauthorized("authorization failed") // a login for clients of version 1
+	}
 	if f != nil {
 		h.auditRefusal(w, r, nil, f)
 		h.turnAway(w, r, *f)

@@ -15,6 +15,11 @@ import (
 // v2Prefix is what the paths of the v2 API begin with.
 const v2Prefix = "/api/v2/"
 
+// speaksV2 reports whether errors of a path have the form of the v2 API.
+func speaksV2(path string) bool {
+	return strings.HasPrefix(path, v2Prefix) || strings.HasPrefix(path, legacyPrefix)
+}
+
 // maxJSONBytes bounds the bodies of requests about resources.
 const maxJSONBytes = 1 << 20
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/timberlinedb/timberline/catalog"
@@ -45,6 +46,9 @@ func newAuthorizationJSON(snap *catalog.Snapshot, t *catalog.Token) authorizatio
 	if t.Inactive {
 		a.Status = "inactive"
 	}
+	if t.Login != "" {
+		a.Token, a.Links["self"] = t.Login, legacyPrefix+"/"+id
+	}
 	if t.Owner != "" {
 		a.UserID, a.User = userID(t.Owner), t.Owner
 		a.Links["user"] = v2Prefix + "users/" + a.UserID
@@ -63,15 +67,48 @@ func (h *Handler) serveAuthorizations(w http.ResponseWriter, r *http.Request) {
 		writeFailureV2(w, *f)
 		return
 	}
-	snap := c.Snapshot()
+	p, f := newPaging(q, tokenIDs)
+	if f != nil {
+		writeFailureV2(w, *f)
+		return
+	}
+	list := p.cutTokens(authorizationsOf(c.Snapshot(), q, func(t *catalog.Token) bool { return t.Login == "" && seesToken(h.userOf(r), t) }))
+	answerJSON(w, http.StatusOK, map[string]any{"links": p.links(v2Prefix+"authorizations", q, len(list)), "authorizations": list})
+}
+
+// seesToken reports whether a user may know of a token: an administrator of all, others of their own, and a token of
+// itself. nil is everybody, where nobody is asked.
+func seesToken(u *catalog.User, t *catalog.Token) bool {
+	switch {
+	case u == nil || u.Admin:
+		return true
+	case u.Token() != nil:
+		return u.Token().ID == t.ID
+	}
+	return t.Owner != "" && t.Owner == u.Name
+}
+
+// authorizationsOf returns the tokens that may be shown and that parameters ask for, in order of creation.
+func authorizationsOf(snap *catalog.Snapshot, q url.Values, may func(*catalog.Token) bool) []authorizationJSON {
 	tokens := slices.SortedFunc(slices.Values(snap.Tokens), func(a, b *catalog.Token) int { return cmp.Compare(a.ID, b.ID) })
 	list := []authorizationJSON{}
 	for _, t := range tokens {
-		if (q.Get("user") == "" || q.Get("user") == t.Owner) && (q.Get("userID") == "" || t.Owner != "" && q.Get("userID") == userID(t.Owner)) {
+		if may(t) && (q.Get("user") == "" || q.Get("user") == t.Owner) && (q.Get("userID") == "" || t.Owner != "" && q.Get("userID") == userID(t.Owner)) {
 			list = append(list, newAuthorizationJSON(snap, t))
 		}
 	}
-	answerJSON(w, http.StatusOK, map[string]any{"links": selfLinks(v2Prefix + "authorizations"), "authorizations": list})
+	return list
+}
+
+// cutTokens returns the part of a list of tokens that is asked for.
+func (p paging) cutTokens(all []authorizationJSON) []authorizationJSON {
+	for len(all) > 0 && p.after != 0 {
+		if n, _ := tokenIDs.parse(all[0].ID); n > p.after {
+			break
+		}
+		all = all[1:]
+	}
+	return page(p, all)
 }
 
 // authorizationRequest is the body that makes or changes a token.
@@ -82,6 +119,7 @@ type authorizationRequest struct {
 	UserID      string           `json:"userID"`
 	Permissions []permissionJSON `json:"permissions"`
 	ExpiresAt   string           `json:"expiresAt"`
+	Token       string           `json:"token"` // of legacy authorizations: the name to log in with
 }
 
 // inactive returns what the status says; nil is nothing.
@@ -109,16 +147,16 @@ func (h *Handler) serveCreateAuthorization(w http.ResponseWriter, r *http.Reques
 	}
 	var out authorizationJSON
 	if f == nil {
-		out, f = req.create(c, h.ownerOf(r), h.opt.Clock.Now())
+		out, f = req.create(c, h.ownerOf(r), "", h.opt.Clock.Now())
 		note(r, out.ID, out.Description)
 	}
 	answerOr(w, f, http.StatusCreated, out)
 }
 
-func (req *authorizationRequest) create(c *catalog.Catalog, owner string, now time.Time) (authorizationJSON, *failure) {
+func (req *authorizationRequest) create(c *catalog.Catalog, owner, login string, now time.Time) (authorizationJSON, *failure) {
 	var none authorizationJSON
 	snap := c.Snapshot()
-	spec := catalog.TokenSpec{}
+	spec := catalog.TokenSpec{Login: login}
 	if req.Description != nil {
 		spec.Description = *req.Description
 	}
@@ -155,7 +193,9 @@ func (req *authorizationRequest) create(c *catalog.Catalog, owner string, now ti
 		return none, catalogFailure(err)
 	}
 	out := newAuthorizationJSON(c.Snapshot(), t)
-	out.Token = secret
+	if login == "" {
+		out.Token = secret
+	}
 	return out, nil
 }
 
@@ -166,7 +206,8 @@ func (h *Handler) withToken(w http.ResponseWriter, r *http.Request) (*catalog.Ca
 		return nil, nil
 	}
 	if id, ok := tokenIDs.parse(r.PathValue("id")); ok {
-		if t := c.Snapshot().TokenByID(id); t != nil {
+		legacy := strings.HasPrefix(r.URL.Path, legacyPrefix)
+		if t := c.Snapshot().TokenByID(id); t != nil && (t.Login != "") == legacy && seesToken(h.userOf(r), t) {
 			return c, t
 		}
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,6 +18,9 @@ import (
 // A bucket is a retention policy. That of the default policy is called as its database, the others database/policy.
 // Its id is made of the policy's number, which is never used twice.
 
+// systemDatabase is the one that the server keeps its own statistics in.
+const systemDatabase = "_internal"
+
 type bucketJSON struct {
 	ID             string          `json:"id"`
 	OrgID          string          `json:"orgID"`
@@ -25,6 +29,8 @@ type bucketJSON struct {
 	Description    string          `json:"description,omitempty"`
 	RP             string          `json:"rp,omitempty"`
 	RetentionRules []retentionRule `json:"retentionRules"`
+	CreatedAt      string          `json:"createdAt,omitempty"`
+	UpdatedAt      string          `json:"updatedAt,omitempty"`
 	Links          links           `json:"links"`
 	Labels         []struct{}      `json:"labels"`
 }
@@ -44,12 +50,18 @@ func bucketName(d *catalog.Database, p *catalog.Policy) string {
 
 func newBucketJSON(d *catalog.Database, p *catalog.Policy) bucketJSON {
 	id := bucketIDs.format(uint64(p.ID))
+	self := v2Prefix + "buckets/" + id
+	kind := "user"
+	if d.Name == systemDatabase {
+		kind = "system"
+	}
 	return bucketJSON{
-		ID: id, OrgID: organizationID, Type: "user", Name: bucketName(d, p), Description: p.Description, RP: p.Name,
+		ID: id, OrgID: organizationID, Type: kind, Name: bucketName(d, p), Description: p.Description, RP: p.Name,
 		RetentionRules: []retentionRule{{
 			Type: "expire", EverySeconds: int64(p.Duration / time.Second), ShardGroupDurationSeconds: int64(p.ShardDuration / time.Second),
 		}},
-		Links:  links{"self": v2Prefix + "buckets/" + id, "org": v2Prefix + "orgs/" + organizationID, "write": v2Prefix + "write?org=" + organizationID + "&bucket=" + id},
+		CreatedAt: rfc3339(p.Created), UpdatedAt: rfc3339(p.Updated),
+		Links:  links{"self": self, "labels": self + "/labels", "members": self + "/members", "owners": self + "/owners", "org": v2Prefix + "orgs/" + organizationID, "write": v2Prefix + "write?org=" + organizationID + "&bucket=" + id},
 		Labels: []struct{}{},
 	}
 }
@@ -106,7 +118,10 @@ func (h *Handler) serveBuckets(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := urlParameters(r)
-	p, f := newPaging(q)
+	p, f := newPaging(q, bucketIDs)
+	if p.limit == 0 {
+		p.limit = defaultPage
+	}
 	if f == nil {
 		f = h.wrongOrganization(q)
 	}
@@ -146,7 +161,7 @@ func bucketsOf(snap *catalog.Snapshot, u *catalog.User, q url.Values) []bucket {
 	return all
 }
 
-// paging is which part of a list is asked for.
+// paging is which part of a list is asked for. A limit of 0 is none.
 type paging struct {
 	limit, offset int
 	after         uint64
@@ -157,8 +172,9 @@ const (
 	maxPage     = 100
 )
 
-func newPaging(q url.Values) (paging, *failure) {
-	p := paging{limit: defaultPage}
+// newPaging reads parameters; kind is that of the ids in the list.
+func newPaging(q url.Values, kind idKind) (paging, *failure) {
+	p := paging{}
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxPage {
@@ -174,9 +190,9 @@ func newPaging(q url.Values) (paging, *failure) {
 		p.offset = n
 	}
 	if text := q.Get("after"); text != "" {
-		n, ok := bucketIDs.parse(text)
+		n, ok := kind.parse(text)
 		if !ok {
-			return p, invalid("after must be the id of a bucket")
+			return p, invalid("after must be an id of the list")
 		}
 		p.after = n
 	}
@@ -187,8 +203,16 @@ func (p paging) cut(all []bucket) []bucket {
 	for len(all) > 0 && uint64(all[0].policy.ID) <= p.after {
 		all = all[1:]
 	}
+	return page(p, all)
+}
+
+// page returns the part of a list behind the offset, up to the limit.
+func page[T any](p paging, all []T) []T {
 	all = all[min(p.offset, len(all)):]
-	return all[:min(p.limit, len(all))]
+	if p.limit > 0 {
+		all = all[:min(p.limit, len(all))]
+	}
+	return all
 }
 
 // links returns the addresses of this part, and of those before and behind when there may be some.
@@ -198,15 +222,20 @@ func (p paging) links(path string, q url.Values, found int) links {
 		for key, values := range q {
 			v[key] = values
 		}
-		v.Set("limit", strconv.Itoa(p.limit))
-		v.Set("offset", strconv.Itoa(offset))
+		if p.limit > 0 {
+			v.Set("limit", strconv.Itoa(p.limit))
+			v.Set("offset", strconv.Itoa(offset))
+		}
+		if len(v) == 0 {
+			return path
+		}
 		return path + "?" + v.Encode()
 	}
 	out := links{"self": at(p.offset)}
-	if found == p.limit {
+	if p.limit > 0 && found == p.limit {
 		out["next"] = at(p.offset + p.limit)
 	}
-	if p.offset > 0 {
+	if p.limit > 0 && p.offset > 0 {
 		out["prev"] = at(max(p.offset-p.limit, 0))
 	}
 	return out
@@ -214,16 +243,9 @@ func (p paging) links(path string, q url.Values, found int) links {
 
 // serveBucket is GET /api/v2/buckets/{id}.
 func (h *Handler) serveBucket(w http.ResponseWriter, r *http.Request) {
-	c := h.registry(w)
-	if c == nil {
-		return
+	if d, p := h.withBucket(w, r); p != nil {
+		answerJSON(w, http.StatusOK, newBucketJSON(d, p))
 	}
-	d, p := bucketByID(c.Snapshot(), r.PathValue("id"))
-	if p == nil || !seesBucket(h.userOf(r), d, p) {
-		writeFailureV2(w, *notFound("bucket not found"))
-		return
-	}
-	answerJSON(w, http.StatusOK, newBucketJSON(d, p))
 }
 
 // bucketRequest is the body that makes or changes a bucket.
@@ -335,10 +357,13 @@ func updateBucket(c *catalog.Catalog, id string, req *bucketRequest) (bucketJSON
 	if p == nil {
 		return bucketJSON{}, notFound("bucket not found")
 	}
-	if req.Name != nil && *req.Name != bucketName(d, p) {
-		return bucketJSON{}, invalid("a bucket cannot be renamed: its name is that of a database and a retention policy")
-	}
 	keep, shard, f := req.durations()
+	if f == nil && req.Name != nil && *req.Name != bucketName(d, p) {
+		f = renameBucket(c, d, p, *req.Name)
+		if d, p = bucketByID(c.Snapshot(), id); p == nil {
+			return bucketJSON{}, notFound("bucket not found")
+		}
+	}
 	if f != nil {
 		return bucketJSON{}, f
 	}
@@ -356,6 +381,67 @@ func updateBucket(c *catalog.Catalog, id string, req *bucketRequest) (bucketJSON
 		return bucketJSON{}, notFound("bucket not found")
 	}
 	return newBucketJSON(d, p), nil
+}
+
+// renameBucket gives the database of a bucket another name when that is what the bucket is called by, otherwise its
+// policy. A bucket does not move to another database.
+func renameBucket(c *catalog.Catalog, d *catalog.Database, p *catalog.Policy, name string) *failure {
+	database, policy, hasPolicy := strings.Cut(name, "/")
+	var err error
+	switch {
+	case d.Name == systemDatabase:
+		return invalid("a system bucket cannot be renamed")
+	case !hasPolicy && p.Name == d.DefaultPolicy:
+		err = c.RenameDatabase(d.Name, database)
+	case hasPolicy && database == d.Name && policy == p.Name:
+		return nil // its long name
+	case hasPolicy && database == d.Name:
+		err = c.RenamePolicy(d.Name, p.Name, policy)
+	default:
+		return invalid(fmt.Sprintf("a bucket stays in its database: %s can become %s/<another name>", bucketName(d, p), d.Name))
+	}
+	if errors.Is(err, catalog.ErrDatabaseExists) || errors.Is(err, catalog.ErrPolicyExists) {
+		return conflict(fmt.Sprintf("bucket with name %s already exists", name))
+	}
+	if err != nil {
+		return catalogFailure(err)
+	}
+	return nil
+}
+
+// serveBucketLabels is GET /api/v2/buckets/{id}/labels: there are no labels, and clients that list them go on.
+func (h *Handler) serveBucketLabels(w http.ResponseWriter, r *http.Request) {
+	if d, p := h.withBucket(w, r); p != nil && d != nil {
+		answerJSON(w, http.StatusOK, map[string]any{"links": selfLinks(r.URL.Path), "labels": []struct{}{}})
+	}
+}
+
+// serveBucketMembers is GET /api/v2/buckets/{id}/members: the users with a grant on its database.
+func (h *Handler) serveBucketMembers(w http.ResponseWriter, r *http.Request) {
+	if d, _ := h.withBucket(w, r); d != nil {
+		h.serveRole(w, r, "member", func(u *catalog.User) bool { return !u.Admin && u.Sees(d.Name) })
+	}
+}
+
+// serveBucketOwners is GET /api/v2/buckets/{id}/owners: the administrators.
+func (h *Handler) serveBucketOwners(w http.ResponseWriter, r *http.Request) {
+	if d, _ := h.withBucket(w, r); d != nil {
+		h.serveRole(w, r, "owner", func(u *catalog.User) bool { return u.Admin })
+	}
+}
+
+// withBucket returns the bucket that the path names; without one the request is answered.
+func (h *Handler) withBucket(w http.ResponseWriter, r *http.Request) (*catalog.Database, *catalog.Policy) {
+	c := h.registry(w)
+	if c == nil {
+		return nil, nil
+	}
+	d, p := bucketByID(c.Snapshot(), r.PathValue("id"))
+	if p == nil || !seesBucket(h.userOf(r), d, p) {
+		writeFailureV2(w, *notFound("bucket not found"))
+		return nil, nil
+	}
+	return d, p
 }
 
 // serveDeleteBucket is DELETE /api/v2/buckets/{id}. The database goes with its last bucket.

@@ -78,16 +78,22 @@ func (h *Handler) serveUpdateOrg(w http.ResponseWriter, r *http.Request) {
 
 // serveMembers is GET /api/v2/orgs/{id}/members: the users that are no administrators.
 func (h *Handler) serveMembers(w http.ResponseWriter, r *http.Request) {
+	if h.withOrg(w, r) == nil {
+		return
+	}
 	h.serveRole(w, r, "member", func(u *catalog.User) bool { return !u.Admin })
 }
 
 // serveOwners is GET /api/v2/orgs/{id}/owners: the administrators.
 func (h *Handler) serveOwners(w http.ResponseWriter, r *http.Request) {
+	if h.withOrg(w, r) == nil {
+		return
+	}
 	h.serveRole(w, r, "owner", func(u *catalog.User) bool { return u.Admin })
 }
 
 func (h *Handler) serveRole(w http.ResponseWriter, r *http.Request, role string, has func(*catalog.User) bool) {
-	c := h.withOrg(w, r)
+	c := h.registry(w)
 	if c == nil {
 		return
 	}
@@ -99,5 +105,5 @@ func (h *Handler) serveRole(w http.ResponseWriter, r *http.Request, role string,
 			users = append(users, j)
 		}
 	}
-	answerJSON(w, http.StatusOK, map[string]any{"links": selfLinks(v2Prefix + "orgs/" + organizationID + "/" + role + "s"), "users": users})
+	answerJSON(w, http.StatusOK, map[string]any{"links": selfLinks(r.URL.Path), "users": users})
 }

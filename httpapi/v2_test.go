@@ -113,7 +113,7 @@ func TestBuckets(t *testing.T) {
 	h.walk(t, asAdmin, []step{
 		{"PATCH", short, `{"retentionRules":[{"type":"expire","everySeconds":10800}],"description":"three hours"}`, 200, []string{`"everySeconds":10800`, "three hours"}, nil},
 		{"PATCH", short, `{"name":"new/short","retentionRules":[]}`, 200, []string{`"everySeconds":0`, "three hours"}, nil},
-		{"PATCH", short, `{"name":"longer"}`, 400, []string{"cannot be renamed"}, nil},
+		{"PATCH", short, `{"name":"longer"}`, 400, []string{"a bucket stays in its database"}, nil},
 		{"PATCH", short, `{"retentionRules":[{"everySeconds":1}]}`, 422, nil, nil},
 		{"PATCH", path + "/" + bucketIDs.format(99), `{}`, 404, nil, nil},
 		{"DELETE", short, "", 204, nil, nil},
@@ -296,7 +296,11 @@ func TestAuthorizations(t *testing.T) {
 	h.walk(t, "Token "+writes.Token, []step{
 		{"POST", "/api/v2/write?bucket=d", "m f=1", 204, nil, nil},
 		{"POST", "/api/v2/write?bucket=other", "m f=1", 403, []string{`"code":"forbidden"`, "insufficient permissions for write"}, nil},
-		{"GET", path, "", 403, nil, nil},
+		{"GET", path, "", 200, []string{writes.ID}, []string{appends.ID, operator.ID, short.ID}},
+		{"GET", path + "/" + writes.ID, "", 200, []string{writes.ID}, []string{writes.Token}},
+		{"GET", path + "/" + appends.ID, "", 404, []string{"authorization not found"}, nil},
+		{"PATCH", path + "/" + writes.ID, `{"status":"inactive"}`, 403, nil, nil},
+		{"DELETE", path + "/" + writes.ID, "", 403, nil, nil},
 		{"GET", "/api/v2/me", "", 200, []string{`"name":"ad"`}, nil},
 		{"PUT", "/api/v2/me/password", `{"password":"new"}`, 403, nil, nil},
 	})

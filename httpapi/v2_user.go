@@ -108,13 +108,26 @@ func (h *Handler) serveUsers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := urlParameters(r)
+	p, f := newPaging(q, userIDs)
+	if f != nil {
+		writeFailureV2(w, *f)
+		return
+	}
 	users := []userJSON{}
+	after := q.Get("after")
 	for _, u := range c.Snapshot().Users {
+		if after != "" { // in order of name
+			if userID(u.Name) == after {
+				after = ""
+			}
+			continue
+		}
 		if (q.Get("name") == "" || q.Get("name") == u.Name) && (q.Get("id") == "" || q.Get("id") == userID(u.Name)) {
 			users = append(users, newUserJSON(u.Name))
 		}
 	}
-	answerJSON(w, http.StatusOK, map[string]any{"links": selfLinks(v2Prefix + "users"), "users": users})
+	users = page(p, users)
+	answerJSON(w, http.StatusOK, map[string]any{"links": p.links(v2Prefix+"users", q, len(users)), "users": users})
 }
 
 // serveCreateUser is POST /api/v2/users. The user can log in once it has a password.

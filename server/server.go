@@ -118,7 +118,7 @@ func (s *Server) govern(memory *budget.Budget) {
 // queries with it.
 func (s *Server) openStorage(ctx context.Context, opt tsdb.Options) (err error) {
 	dir := s.cfg.Data.Dir
-	if s.catalog, err = catalog.Open(filepath.Join(dir, "catalog"), catalog.Options{FS: s.fs}); err != nil {
+	if s.catalog, err = catalog.Open(filepath.Join(dir, "catalog"), catalog.Options{FS: s.fs, Clock: s.clock}); err != nil {
 		return err
 	}
 	if err := checkCatalog(s.fs, s.catalog.Snapshot(), dir); err != nil {

@@ -259,6 +259,66 @@ func TestTokensAndUsers(t *testing.T) {
 	}
 }
 
+// TestRenamingAndSelfService does by the Go client what the user interface of InfluxDB 2 and its command line do beside writing.
+func TestRenamingAndSelfService(t *testing.T) {
+	ctx := context.Background()
+	s, c, made := onboard(t)
+	buckets := c.BucketsAPI()
+	b, err := buckets.FindBucketByName(ctx, "first")
+	if err != nil || b.CreatedAt == nil || b.UpdatedAt == nil || time.Since(*b.CreatedAt) > time.Minute {
+		t.Fatalf("bucket %+v, %v", b, err)
+	}
+	if err := c.WriteAPIBlocking("acme", *b.Id).WriteRecord(ctx, "m f=1 1"); err != nil { // by id
+		t.Fatal(err)
+	}
+	b.Name = "renamed"
+	changed, err := buckets.UpdateBucket(ctx, b)
+	if err != nil || changed.Name != "renamed" || *changed.Id != *b.Id || changed.UpdatedAt.Before(*changed.CreatedAt) {
+		t.Fatalf("renamed: %+v, %v", changed, err)
+	}
+	if err := c.WriteAPIBlocking("acme", "first").WriteRecord(ctx, "m f=2 2"); status(err) != "404 not found" {
+		t.Errorf("a write to the old name: %v", err)
+	}
+	if err := c.WriteAPIBlocking("acme", "renamed").WriteRecord(ctx, "m f=2 2"); err != nil {
+		t.Error(err)
+	}
+	if got := query(t, s, adminToken, "renamed", "SELECT count(f) FROM m"); !strings.Contains(got, "[0,2]") {
+		t.Errorf("data of the renamed bucket: %s", got)
+	}
+	if err := c.DeleteAPI().DeleteWithID(ctx, *made.Org.Id, *b.Id, time.Unix(0, 0), time.Unix(0, 1), `_measurement="m"`); err != nil {
+		t.Error(err)
+	}
+	if members, err := buckets.GetMembers(ctx, changed); err != nil || len(*members) != 0 {
+		t.Errorf("members %+v, %v", members, err)
+	}
+	if owners, err := buckets.GetOwners(ctx, changed); err != nil || len(*owners) != 1 || (*owners)[0].Name != "admin" {
+		t.Errorf("owners %+v, %v", owners, err)
+	}
+	if labels, err := c.LabelsAPI().GetLabels(ctx); err != nil || len(*labels) != 0 {
+		t.Errorf("labels %+v, %v", labels, err)
+	}
+
+	resource := domain.Resource{Type: domain.ResourceTypeBuckets, Id: b.Id, OrgID: made.Org.Id}
+	a, err := c.AuthorizationsAPI().CreateAuthorizationWithOrgID(ctx, *made.Org.Id, []domain.Permission{{Action: domain.PermissionActionRead, Resource: resource}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := influxdb2.NewClient(s.URL, *a.Token)
+	defer self.Close()
+	if list, err := self.AuthorizationsAPI().GetAuthorizations(ctx); err != nil || len(*list) != 1 || *(*list)[0].Id != *a.Id {
+		t.Errorf("a token sees %+v, %v", list, err)
+	}
+	if err := self.AuthorizationsAPI().DeleteAuthorization(ctx, a); status(err) != "403 forbidden" && !strings.Contains(fmt.Sprint(err), "admin") {
+		t.Errorf("a token removes itself: %v", err)
+	}
+	if list, err := self.BucketsAPI().GetBuckets(ctx); err != nil || len(*list) != 1 || (*list)[0].Name != "renamed" {
+		t.Errorf("a token sees buckets %+v, %v", list, err)
+	}
+	if users, err := c.UsersAPI().GetUsers(ctx); err != nil || len(*users) != 1 {
+		t.Errorf("users %+v, %v", users, err)
+	}
+}
+
 // TestFluxIsRefused asks for what there is not.
 func TestFluxIsRefused(t *testing.T) {
 	_, c, _ := onboard(t)
