@@ -142,16 +142,18 @@ func TestNobodyTakesAsLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := c.Snapshot().User("u")
-	fastest := func(u *User) time.Duration {
-		best := time.Hour
-		for range 5 {
-			start := time.Now()
-			c.CheckPassword(u, "wrong")
-			best = min(best, time.Since(start))
-		}
-		return best
+	// In turns, so that a busy machine slows both; the fastest of each had the processor to itself.
+	known, unknown := time.Hour, time.Hour
+	timed := func(best *time.Duration, u *User) {
+		start := time.Now()
+		c.CheckPassword(u, "wrong")
+		*best = min(*best, time.Since(start))
 	}
-	if known, unknown := fastest(u), fastest(nil); unknown < known/2 || known < unknown/2 {
+	for round := 0; round < 5 || round < 100 && (unknown < known/2 || known < unknown/2); round++ {
+		timed(&known, u)
+		timed(&unknown, nil)
+	}
+	if unknown < known/2 || known < unknown/2 {
 		t.Errorf("a known user takes %v, an unknown one %v", known, unknown)
 	}
 }
