@@ -22,8 +22,14 @@ type answer struct {
 	idle    time.Duration
 	zip     *gzip.Writer // nil: plain
 	head    bool         // the header was sent
+	timed   bool         // the connection has a deadline for what is sent
 	taken   int64        // bytes before compression
 }
+
+// heldBytes is how much of an answer net/http holds back until it is complete:
+// nothing of an answer that is no longer waits for the client before its handler
+// returns.
+const heldBytes = 2048
 
 var gzipWriters = sync.Pool{New: func() any {
 	z, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
@@ -47,20 +53,28 @@ func newAnswer(w http.ResponseWriter, r *http.Request, contentType string, idle 
 
 // Write sends a piece.
 func (a *answer) Write(p []byte) (int, error) {
-	a.begin()
 	a.taken += int64(len(p))
+	if a.taken > heldBytes {
+		a.limit()
+	}
+	a.begin()
 	if a.zip != nil {
 		return a.zip.Write(p)
 	}
 	return a.w.Write(p)
 }
 
-// begin sends the header once and gives the client time for the next piece.
-func (a *answer) begin() {
+// limit gives the client time for the next piece.
+func (a *answer) limit() {
 	if a.idle > 0 {
 		// Connections without deadlines, such as those of tests, go without.
 		a.control.SetWriteDeadline(time.Now().Add(a.idle))
+		a.timed = true
 	}
+}
+
+// begin sends the header once.
+func (a *answer) begin() {
 	if !a.head {
 		a.head = true
 		a.w.WriteHeader(a.status)
@@ -69,6 +83,7 @@ func (a *answer) begin() {
 
 // flush makes the client see what was written.
 func (a *answer) flush() error {
+	a.limit()
 	if a.zip != nil {
 		if err := a.zip.Flush(); err != nil {
 			return err
@@ -82,12 +97,15 @@ func (a *answer) close() error {
 	a.begin()
 	var err error
 	if a.zip != nil {
+		if a.timed {
+			a.limit()
+		}
 		err = a.zip.Close()
 		a.zip.Reset(io.Discard)
 		gzipWriters.Put(a.zip)
 		a.zip = nil
 	}
-	if a.idle > 0 {
+	if a.timed {
 		a.control.SetWriteDeadline(time.Time{})
 	}
 	return err

@@ -23,17 +23,18 @@ func parseParameters(s string) url.Values {
 	return values
 }
 
-// requestForm returns the parameters of the body and the URL, those of the
-// body first. Bodies of other types than forms are not looked at. A file part
+// requestForm returns the parameters of the body and those given, of the URL; those
+// of the body first. Bodies of other types than forms are not looked at. A file part
 // named q stands for the parameter.
-func (b *bodyReader) requestForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	form := url.Values{}
-	if r.Method == http.MethodPost {
-		if err := b.bodyForm(w, r, form); err != nil {
-			return nil, err
-		}
+func (b *bodyReader) requestForm(w http.ResponseWriter, r *http.Request, parameters url.Values) (url.Values, error) {
+	if r.Method != http.MethodPost {
+		return parameters, nil
 	}
-	for key, values := range urlParameters(r) {
+	form := url.Values{}
+	if err := b.bodyForm(w, r, form); err != nil {
+		return nil, err
+	}
+	for key, values := range parameters {
 		form[key] = append(form[key], values...)
 	}
 	return form, nil

@@ -24,8 +24,9 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 	}()
 	h.tracker.queried(h.clientOf(r))
 
-	pretty := urlParameters(r).Get("pretty") == "true"
-	form, err := h.bodies.requestForm(w, r)
+	parameters := urlParameters(r)
+	pretty := parameters.Get("pretty") == "true"
+	form, err := h.bodies.requestForm(w, r, parameters)
 	if err != nil {
 		h.refuseQuery(w, r, pretty, bodyFailure(err))
 		return

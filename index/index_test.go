@@ -382,6 +382,11 @@ func (n *naive) checkNames(t *testing.T, x *Index, measurement string, bm *roari
 	if err != nil || !slices.Equal(got, slices.Sorted(maps.Keys(values))) {
 		t.Fatalf("tag keys %q, %v, want %v", got, err, slices.Sorted(maps.Keys(values)))
 	}
+	for _, k := range append([]string{"no such key"}, testKeys...) {
+		if has, err := x.HasTagKey(measurement, k, bm); err != nil || has != (values[k] != nil) {
+			t.Fatalf("has key %s: %v, %v, want %v", k, has, err, values[k])
+		}
+	}
 	for _, k := range testKeys {
 		got, err := x.TagValues(measurement, k, bm)
 		if err != nil || !slices.Equal(got, slices.Sorted(maps.Keys(values[k]))) {

@@ -115,6 +115,34 @@ func (x *Index) TagKeys(measurement string, within *roaring.Bitmap) ([]string, e
 	return found.sorted(), nil
 }
 
+// HasTagKey reports whether a series of a measurement within the ids (nil: all) has
+// a tag key.
+func (x *Index) HasTagKey(measurement, key string, within *roaring.Bitmap) (bool, error) {
+	s, err := x.acquire()
+	if err != nil {
+		return false, err
+	}
+	defer s.release()
+	within = s.within(within)
+	for _, p := range s.parts() {
+		m, ok, err := p.measurement(measurement)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			continue
+		}
+		k, ok, err := m.key(key)
+		if ok && within != nil {
+			ok, err = k.meets(within)
+		}
+		if ok || err != nil {
+			return ok && err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // TagValues returns the distinct non-empty values of a tag key among the series
 // of a measurement within the ids (nil: all), sorted.
 func (x *Index) TagValues(measurement, key string, within *roaring.Bitmap) ([]string, error) {

@@ -92,6 +92,16 @@ func (v *openView) tagKeys(measurement string) (map[string]struct{}, error) {
 	return tags, nil
 }
 
+// hasTag reports whether a measurement has a tag key.
+func (v *openView) hasTag(measurement, key string) (bool, error) {
+	if keyed, ok := v.view.(cursor.KeyedView); ok && v.tags[measurement] == nil {
+		return keyed.HasTagKey(measurement, key)
+	}
+	tags, err := v.tagKeys(measurement)
+	_, ok := tags[key]
+	return ok, err
+}
+
 // view returns the view of a policy, opened when it is asked for first. All views of a statement have one range.
 func (r *statementRun) view(database, policy string, times model.TimeRange) (*openView, error) {
 	i := slices.IndexFunc(r.views, func(v *openView) bool { return v.database == database && v.policy == policy })
@@ -184,11 +194,11 @@ func (s *schema) refType(m *influxql.Measurement, name string) (influxql.DataTyp
 			}
 			continue
 		}
-		tags, err := v.tagKeys(measurement)
+		ok, err := v.hasTag(measurement, name)
 		if err != nil {
 			return influxql.Unknown, err
 		}
-		if _, ok := tags[name]; ok && typ.LessThan(influxql.Tag) {
+		if ok && typ.LessThan(influxql.Tag) {
 			typ = influxql.Tag
 		}
 	}

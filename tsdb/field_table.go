@@ -93,7 +93,8 @@ func (ft *fieldTable) numbers(t *model.Table) []uint32 {
 func (ft *fieldTable) fields(measurement string) []fieldDef {
 	ft.mu.RLock()
 	defer ft.mu.RUnlock()
-	list := slices.Collect(maps.Values(ft.measurements[measurement]))
+	m := ft.measurements[measurement]
+	list := slices.AppendSeq(make([]fieldDef, 0, len(m)), maps.Values(m))
 	slices.SortFunc(list, func(a, b fieldDef) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }

@@ -172,6 +172,14 @@ func (v *view) Measurements() ([]string, error) {
 
 // Fields returns the fields of a measurement over all shards.
 func (v *view) Fields(measurement string) ([]cursor.Field, error) {
+	if len(v.shards) == 1 {
+		defs := v.shards[0].sh.fields.fields(measurement)
+		list := make([]cursor.Field, len(defs))
+		for i := range defs {
+			list[i] = cursor.Field{Name: defs[i].Name, Type: defs[i].Type}
+		}
+		return list, nil
+	}
 	types := make(map[string]model.FieldType)
 	for _, sv := range v.shards {
 		for _, def := range sv.sh.fields.fields(measurement) {
@@ -209,6 +217,12 @@ func (v *view) TagKeys(measurement string, filter *model.TagFilter) ([]string, e
 	}
 	keys, err := v.db.index.TagKeys(measurement, ids)
 	return keys, v.db.ended(err)
+}
+
+// HasTagKey reports whether a series of the measurement has a tag key.
+func (v *view) HasTagKey(measurement, key string) (bool, error) {
+	ok, err := v.db.index.HasTagKey(measurement, key, v.present)
+	return ok, v.db.ended(err)
 }
 
 // TagValues returns the values of a tag key among the series that filter
