@@ -380,6 +380,10 @@ func (x *Index) MarkPresent(shard uint64, ids []model.SeriesID) { x.presence.mar
 // SetPresence replaces what is known of a shard. The index keeps bm.
 func (x *Index) SetPresence(shard uint64, bm *roaring.Bitmap) { x.presence.set(shard, bm) }
 
+// NoteNamed says that files of shards whose presence is not told yet name ids up to
+// this one: none of them is given out.
+func (x *Index) NoteNamed(last model.SeriesID) { x.presence.named(uint32(last)) }
+
 // DropShard forgets a shard.
 func (x *Index) DropShard(shard uint64) {
 	x.presence.drop(shard)

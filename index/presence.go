@@ -219,3 +219,10 @@ func (p *presence) somewhere(id uint32) bool {
 	}
 	return false
 }
+
+// named tells of an id that files name.
+func (p *presence) named(id uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = max(p.last, id)
+}

@@ -161,6 +161,7 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 		{"tombstones", "Deletes that files do not reflect yet.", float64(m.Tombstones)},
 		{"lost_files", "Block files that cannot be read.", float64(m.LostFiles)},
 		{"failed_shards", "Shards that cannot be opened because of damage.", float64(m.FailedShards)},
+		{"dormant_shards", "Shards whose files are closed because nobody has needed them since the start.", float64(m.DormantShards)},
 		{"wal_segments", "Segments of the log.", float64(m.Log.Segments)},
 		{"wal_disk_bytes", "Size of the log on disk, spare segments included.", float64(m.Log.DiskBytes)},
 		{"wal_pending_bytes", "Bytes of the log that wait for the disk.", float64(m.Log.PendingBytes)},

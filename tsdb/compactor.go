@@ -93,6 +93,9 @@ func (s *Store) Compact(ctx context.Context) error {
 	}
 	var errs []error
 	for _, db := range s.list() {
+		if err := db.awakenAll(); err != nil {
+			errs = append(errs, err)
+		}
 		for _, sh := range db.list() {
 			if err := sh.compact(ctx); err != nil && !sh.gone() {
 				errs = append(errs, err)
@@ -236,7 +239,7 @@ func (sh *shard) runMerge(ctx context.Context, job *mergeJob, hold func(bytes in
 		return err
 	}
 	if file != nil {
-		edit.Added = []fileEntry{file.fileEntry}
+		edit.Added, edit.Series = []fileEntry{file.fileEntry}, file.lastSeries()
 	}
 	if err := sh.publish(edit); err != nil {
 		return errors.Join(err, sh.discard(file, err))

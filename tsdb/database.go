@@ -34,6 +34,7 @@ type database struct {
 
 	mu      sync.RWMutex // guards the fields below
 	shards  map[uint64]*shard
+	dormant map[uint64]*dormantShard
 	failed  map[uint64]*failedShard
 	lost    []*index.CorruptionError // ranges of series whose keys cannot be read; set by openDatabase
 	gone    map[uint64]bool          // dropped since the store was opened
@@ -54,7 +55,7 @@ func (db *database) shardDir(spec ShardSpec) string {
 
 // openDatabase opens the index of a database, or starts an empty one.
 func openDatabase(ctx context.Context, s *Store, id uint32) (*database, error) {
-	db := &database{store: s, id: id, dir: s.databaseDir(id), shards: map[uint64]*shard{}, gone: map[uint64]bool{}}
+	db := &database{store: s, id: id, dir: s.databaseDir(id), shards: map[uint64]*shard{}, dormant: map[uint64]*dormantShard{}, gone: map[uint64]bool{}}
 	if err := vfs.MkdirAll(s.fs, db.dir); err != nil {
 		return nil, err
 	}
@@ -70,14 +71,14 @@ func openDatabase(ctx context.Context, s *Store, id uint32) (*database, error) {
 	return db, nil
 }
 
-// shard returns a shard, nil when there is none.
+// shard returns an open shard, nil when there is none; see awaken.
 func (db *database) shard(id uint64) *shard {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	return db.shards[id]
 }
 
-// list returns the shards, ascending by number.
+// list returns the open shards, ascending by number.
 func (db *database) list() []*shard {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
@@ -99,7 +100,7 @@ func (db *database) ensure(spec ShardSpec) error {
 	db.makeMu.Lock()
 	defer db.makeMu.Unlock()
 	db.mu.RLock()
-	_, there := db.shards[spec.ID]
+	there := db.shards[spec.ID] != nil || db.dormant[spec.ID] != nil
 	gone := db.dropped || db.gone[spec.ID]
 	db.mu.RUnlock()
 	switch {
@@ -132,7 +133,10 @@ func (db *database) dropShard(id uint64) error {
 	db.gone[id] = true
 	db.mu.Unlock()
 	if sh == nil {
-		there, err := db.dropFailed(id)
+		there, err := db.dropDormant(id)
+		if !there {
+			there, err = db.dropFailed(id)
+		}
 		if !there {
 			err = ErrShardNotFound
 		}

@@ -62,19 +62,20 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) error {
 	s.counters.deletes.Add(1)
 	var errs []error
 	for _, id := range req.Shards {
-		sh := d.shard(id)
-		if sh == nil {
-			errs = append(errs, d.failures([]uint64{id}, span))
+		sh, err := d.awakenIn(id, span)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("delete in shard %d: %w", id, err))
 			continue
 		}
-		if !sh.spec.Range.Overlaps(span) {
+		if sh == nil {
+			errs = append(errs, d.failures([]uint64{id}, span))
 			continue
 		}
 		del := shardDelete{span: span}
 		if req.Whole && req.Filter == nil {
 			del.forget = req.Measurement
 		}
-		err := sh.delete(ctx, &del, req)
+		err = sh.delete(ctx, &del, req)
 		if err == nil && del.forget == "" {
 			err = sh.forgetEmpty(ctx, req)
 		}

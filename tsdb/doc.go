@@ -22,6 +22,9 @@
 // docs/formats/manifest.md and docs/formats/fields.md describe the files that
 // belong to this package alone.
 //
+// After a start shards are dormant, with their files closed, until they are needed;
+// see dormantShard.
+//
 // # Order of locks
 //
 // From the first taken to the last:

@@ -38,7 +38,10 @@ func (s *Store) ChangeField(ctx context.Context, c FieldChange) (changed int, er
 	}
 	var shards []*shard
 	for _, id := range c.Shards {
-		sh := d.shard(id)
+		sh, err := d.awaken(id)
+		if err != nil {
+			return 0, err
+		}
 		if sh == nil {
 			if err := d.failures([]uint64{id}, model.AllTime); err != nil {
 				return 0, err

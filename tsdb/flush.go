@@ -67,7 +67,7 @@ func (sh *shard) flushCache(ctx context.Context, c *cache) error {
 	}
 	edit := manifestEdit{Flushed: c.maxLSN, Next: c.generation + 1}
 	if file != nil {
-		edit.Added = []fileEntry{file.fileEntry}
+		edit.Added, edit.Series = []fileEntry{file.fileEntry}, file.lastSeries()
 	}
 	if err := sh.publish(edit); err != nil {
 		return errors.Join(err, sh.discard(file, err))

@@ -3,6 +3,7 @@ package tsdb
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/timberlinedb/timberline/model"
@@ -28,6 +29,7 @@ type manifestEdit struct {
 	Next    uint64 // numbers and generations below are taken
 	Removed []uint64
 	Added   []fileEntry
+	Series  uint32 // the greatest id of a series in the added files; 0: not known
 }
 
 // manifestState is what the edits of a manifest add up to.
@@ -35,11 +37,19 @@ type manifestState struct {
 	flushed uint64
 	next    uint64
 	files   []fileEntry // ascending by generation
+	series  uint32      // the greatest id of a series in files, past or present
+	unknown bool        // an edit added files and did not say what their series are
 }
+
+// seriesKnown reports whether series holds for all files.
+func (s *manifestState) seriesKnown() bool { return !s.unknown || len(s.files) == 0 }
 
 // apply returns the state after e; the state itself stays as it is.
 func (s manifestState) apply(e manifestEdit) manifestState {
-	n := manifestState{flushed: max(s.flushed, e.Flushed), next: max(s.next, e.Next)}
+	n := manifestState{
+		flushed: max(s.flushed, e.Flushed), next: max(s.next, e.Next), series: max(s.series, e.Series),
+		unknown: s.unknown || len(e.Added) > 0 && e.Series == 0,
+	}
 	for _, f := range s.files {
 		if !slices.Contains(e.Removed, f.Number) {
 			n.files = append(n.files, f)
@@ -60,7 +70,11 @@ func (s manifestState) apply(e manifestEdit) manifestState {
 
 // snapshot returns the edit that leads from nothing to s.
 func (s manifestState) snapshot() manifestEdit {
-	return manifestEdit{Flushed: s.flushed, Next: s.next, Added: s.files}
+	e := manifestEdit{Flushed: s.flushed, Next: s.next, Added: s.files}
+	if s.seriesKnown() {
+		e.Series = s.series
+	}
+	return e
 }
 
 var errManifestEdit = errors.New("malformed manifest edit")
@@ -82,6 +96,9 @@ func appendManifestEdit(dst []byte, e manifestEdit) []byte {
 		dst = binary.AppendVarint(dst, f.Range.Min)
 		dst = binary.AppendVarint(dst, f.Range.Max)
 	}
+	if e.Series != 0 {
+		dst = binary.AppendUvarint(dst, uint64(e.Series))
+	}
 	return dst
 }
 
@@ -100,6 +117,12 @@ func decodeManifestEdit(src []byte) (manifestEdit, error) {
 			Size:       int64(d.uvarint()),
 			Range:      model.TimeRange{Min: d.varint(), Max: d.varint()},
 		})
+	}
+	if !d.bad && len(d.src) > 0 {
+		series := d.uvarint()
+		if e.Series = uint32(series); series == 0 || series > math.MaxUint32 {
+			d.fail()
+		}
 	}
 	if d.bad || len(d.src) > 0 || slices.ContainsFunc(e.Added, func(f fileEntry) bool { return f.Size < 0 }) {
 		return manifestEdit{}, errManifestEdit

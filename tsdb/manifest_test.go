@@ -29,11 +29,11 @@ func TestManifestKeepsItsEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustApply(t, m, manifestEdit{Flushed: 10, Next: 2, Added: []fileEntry{testEntry(1)}})
-	mustApply(t, m, manifestEdit{Flushed: 20, Next: 3, Added: []fileEntry{testEntry(2)}})
+	mustApply(t, m, manifestEdit{Flushed: 10, Next: 2, Added: []fileEntry{testEntry(1)}, Series: 900})
+	mustApply(t, m, manifestEdit{Flushed: 20, Next: 3, Added: []fileEntry{testEntry(2)}, Series: 70})
 	merged := fileEntry{Number: 3, Generation: 2, Level: 1, Size: 5}
-	mustApply(t, m, manifestEdit{Next: 4, Removed: []uint64{1, 2}, Added: []fileEntry{merged}})
-	want := manifestState{flushed: 20, next: 4, files: []fileEntry{merged}}
+	mustApply(t, m, manifestEdit{Next: 4, Removed: []uint64{1, 2}, Added: []fileEntry{merged}, Series: 80})
+	want := manifestState{flushed: 20, next: 4, files: []fileEntry{merged}, series: 900}
 	if !reflect.DeepEqual(m.state, want) {
 		t.Errorf("state is %+v, want %+v", m.state, want)
 	}
@@ -45,6 +45,32 @@ func TestManifestKeepsItsEdits(t *testing.T) {
 	defer again.close()
 	if !reflect.DeepEqual(again.state, want) {
 		t.Errorf("reopened state is %+v, want %+v", again.state, want)
+	}
+}
+
+// TestManifestSeries reads edits with and without the greatest id of a series.
+func TestManifestSeries(t *testing.T) {
+	for _, c := range []struct {
+		edits []manifestEdit
+		known bool
+	}{
+		{[]manifestEdit{{Next: 2}}, true},
+		{[]manifestEdit{{Next: 2, Added: []fileEntry{testEntry(1)}}}, false},
+		{[]manifestEdit{{Next: 2, Added: []fileEntry{testEntry(1)}, Series: 1<<32 - 2}}, true},
+		{[]manifestEdit{{Next: 2, Added: []fileEntry{testEntry(1)}}, {Next: 3, Added: []fileEntry{testEntry(2)}, Series: 7}}, false},
+		{[]manifestEdit{{Next: 2, Added: []fileEntry{testEntry(1)}}, {Next: 3, Removed: []uint64{1}}}, true},
+	} {
+		b := []byte(manifestMagic)
+		for _, e := range c.edits {
+			b = appendManifestRecord(b, e)
+		}
+		for range 2 {
+			state, _, err := readManifest("m", b)
+			if err != nil || state.seriesKnown() != c.known {
+				t.Errorf("%+v: known %v, %v", c.edits, state.seriesKnown(), err)
+			}
+			b = appendManifestRecord([]byte(manifestMagic), state.snapshot()) // and as it is written anew
+		}
 	}
 }
 
@@ -135,6 +161,7 @@ func FuzzReadManifest(f *testing.F) {
 	b := appendManifestRecord([]byte(manifestMagic), manifestEdit{Flushed: 7, Next: 9, Removed: []uint64{3}, Added: []fileEntry{testEntry(5)}})
 	f.Add(b)
 	f.Add(b[:len(b)-3])
+	f.Add(appendManifestRecord(b, manifestEdit{Flushed: 8, Next: 10, Added: []fileEntry{testEntry(6)}, Series: 12345}))
 	f.Add([]byte(manifestMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		state, size, err := readManifest("m", b)

@@ -28,6 +28,7 @@ type Metrics struct {
 	Tombstones               int   // deletes that files do not reflect yet
 	LostFiles                int   // files that the manifests name and that cannot be read
 	FailedShards             int   // shards that cannot be opened because of damage
+	DormantShards            int   // shards whose files are closed, because nobody has needed them
 
 	CacheBytes, CacheLimit int64
 	CacheRows              int64
@@ -138,6 +139,9 @@ func (s *Store) Metrics() Metrics {
 		m.FailedShards += db.failedCount()
 		for _, sh := range db.list() {
 			sh.addMetrics(&m, now)
+		}
+		for _, d := range db.listDormant() {
+			d.addMetrics(&m)
 		}
 	}
 	return m

@@ -66,6 +66,9 @@ func (s *Store) newestLSN() (newest uint64) {
 		for _, sh := range db.list() {
 			newest = max(newest, sh.manifest.state.flushed, sh.fields.newest())
 		}
+		for _, d := range db.listDormant() {
+			newest = max(newest, d.state.flushed, d.fieldsLSN)
+		}
 	}
 	return newest
 }
@@ -75,7 +78,7 @@ func (s *Store) newestLSN() (newest uint64) {
 func (s *Store) notePresence() {
 	for _, db := range s.list() {
 		for _, id := range db.index.Shards() {
-			if db.shard(id) == nil && db.failure(id) == nil {
+			if !db.has(id) && db.failure(id) == nil {
 				db.index.DropShard(id)
 			}
 		}
@@ -104,9 +107,15 @@ func (sh *shard) settleReplay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sh.tellPresence()
+	return nil
+}
+
+// tellPresence finds out which series of the shard have rows and tells the index.
+func (sh *shard) tellPresence() {
 	sv := sh.view()
 	if sv == nil {
-		return nil
+		return
 	}
 	defer sv.release()
 	all := sh.inFiles()
@@ -114,7 +123,6 @@ func (sh *shard) settleReplay(ctx context.Context) error {
 	left, unsure := sv.survivors(all)
 	sh.unsettled.Or(unsure)
 	sh.db.index.SetPresence(sh.spec.ID, left)
-	return nil
 }
 
 // replayer applies the frames of the log in order.
@@ -169,16 +177,24 @@ func (r *replayer) apply(e *replayEntry) error {
 
 // shard returns the shard that the frame lsn is for, nil when it is gone or
 // failed. The log keeps the frames of failed ones.
-func (r *replayer) shard(db uint32, shard, lsn uint64) *shard {
+func (r *replayer) shard(db uint32, shard, lsn uint64) (*shard, error) {
 	if d := r.store.databases[db]; d != nil {
-		if sh := d.shard(shard); sh != nil {
-			return sh
+		if sh, err := d.awaken(shard); sh != nil || err != nil {
+			return sh, err
 		}
 		if d.pinFailed(shard, lsn) {
-			return nil
+			return nil, nil
 		}
 	}
 	r.counts.UnknownFrames++
+	return nil, nil
+}
+
+// dormant returns the shard if nobody has needed it so far, nil otherwise.
+func (r *replayer) dormant(db uint32, shard uint64) *dormantShard {
+	if d := r.store.databases[db]; d != nil {
+		return d.dormantShard(shard)
+	}
 	return nil
 }
 
@@ -193,9 +209,12 @@ func (r *replayer) applySeries(lsn uint64, x *wal.Series) error {
 }
 
 func (r *replayer) applyFields(lsn uint64, x *wal.Fields) error {
-	sh := r.shard(x.Database, x.Shard, lsn)
-	if sh == nil || sh.fields.covers(lsn) {
+	if d := r.dormant(x.Database, x.Shard); d != nil && lsn <= d.fieldsLSN {
 		return nil
+	}
+	sh, err := r.shard(x.Database, x.Shard, lsn)
+	if err != nil || sh == nil || sh.fields.covers(lsn) {
+		return err
 	}
 	defs := make([]fieldDef, len(x.Fields))
 	for i, def := range x.Fields {
@@ -207,11 +226,15 @@ func (r *replayer) applyFields(lsn uint64, x *wal.Fields) error {
 }
 
 func (r *replayer) applyRows(lsn uint64, x *wal.Rows) error {
-	sh := r.shard(x.Database, x.Shard, lsn)
-	if sh == nil {
+	rows := int64(x.Table.Rows())
+	if d := r.dormant(x.Database, x.Shard); d != nil && lsn <= d.state.flushed {
+		r.counts.RowsSkipped += rows
 		return nil
 	}
-	rows := int64(x.Table.Rows())
+	sh, err := r.shard(x.Database, x.Shard, lsn)
+	if err != nil || sh == nil {
+		return err
+	}
 	if lsn <= sh.manifest.state.flushed {
 		r.counts.RowsSkipped += rows
 		return nil
@@ -293,7 +316,10 @@ func (r *replayer) applyDelete(lsn uint64, x *wal.Delete) error {
 		return err
 	}
 	for _, mark := range x.Shards {
-		sh := r.shard(x.Database, mark.Shard, lsn)
+		sh, err := r.shard(x.Database, mark.Shard, lsn)
+		if err != nil {
+			return err
+		}
 		if sh == nil {
 			continue
 		}

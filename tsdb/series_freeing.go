@@ -83,10 +83,13 @@ func (db *database) unusedSeries() (*roaring.Bitmap, error) {
 // namedSeries returns the series that files, caches and tombstones of the database
 // name; nil when that is not known, because some of them cannot be read.
 func (db *database) namedSeries() *roaring.Bitmap {
-	if db.failedCount() > 0 {
+	if db.failedCount() > 0 || db.unsurveyed() {
 		return nil
 	}
 	out := roaring.New()
+	for _, d := range db.listDormant() { // they have no tombstones
+		out.Or(db.index.Present([]uint64{d.spec.ID}))
+	}
 	for _, sh := range db.list() {
 		if !sh.addNamed(out) {
 			return nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,6 +72,14 @@ type shardFile struct {
 	reader *tsm.Reader
 }
 
+// lastSeries returns the greatest id of a series in the file, 0 if it has none.
+func (f *shardFile) lastSeries() uint32 {
+	if ids := f.reader.SeriesIDs(); !ids.IsEmpty() {
+		return ids.Maximum()
+	}
+	return 0
+}
+
 // lostFile is a file that the manifest names and that cannot be read.
 type lostFile struct {
 	fileEntry
@@ -80,6 +90,12 @@ func (sh *shard) ref() ShardRef { return ShardRef{Database: sh.db.id, Shard: sh.
 
 func (sh *shard) filePath(number uint64) string {
 	return filepath.Join(sh.dir, fmt.Sprintf("%016x.tsm", number))
+}
+
+// parseFileName returns the number of the file with a name that filePath makes.
+func parseFileName(name string) (number uint64, ok bool) {
+	number, err := strconv.ParseUint(strings.TrimSuffix(name, ".tsm"), 16, 64)
+	return number, err == nil && name == fmt.Sprintf("%016x.tsm", number)
 }
 
 // openShard opens the files of a shard, or starts an empty one.

@@ -105,6 +105,9 @@ func (s *Store) DatabaseMetrics() []DatabaseMetrics {
 		for _, sh := range db.list() {
 			shards = append(shards, sh.spec.ID)
 		}
+		for _, d := range db.listDormant() {
+			shards = append(shards, d.spec.ID)
+		}
 		present := db.index.Present(shards)
 		m.Series = int64(present.GetCardinality())
 		if names, err := db.index.Measurements(present); err == nil {

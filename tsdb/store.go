@@ -25,7 +25,8 @@ import (
 // Goroutines that belong to it from Open to Close: flushLoop, which writes caches
 // to files; compactLoop, as many as Options.CompactionWorkers, which merges files;
 // and, if there are any of these, layerLoop and layerMergeLoop, which write the
-// checkpoints of indexes. The log has its own.
+// checkpoints of indexes, and surveyLoop, which looks at all shards once. The log has
+// its own.
 type Store struct {
 	dir   string
 	opt   Options
@@ -124,7 +125,11 @@ func (s *Store) openDatabases(ctx context.Context, layout Layout) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := db.ensure(spec); err != nil {
+			resting, err := db.rest(spec)
+			if err == nil && !resting {
+				err = db.ensure(spec)
+			}
+			if err != nil {
 				if err = db.fail(spec, err); err != nil {
 					return err
 				}
@@ -141,7 +146,8 @@ func (s *Store) start() {
 	s.loops.Add(1)
 	go s.flushLoop(s.clock.NewTicker(flushTick))
 	if s.opt.CompactionWorkers > 0 {
-		s.loops.Add(2)
+		s.loops.Add(3)
+		go s.surveyLoop(s.clock.NewTicker(s.opt.CompactionInterval))
 		go s.layerLoop(s.clock.NewTicker(flushTick))
 		go s.layerMergeLoop(s.clock.NewTicker(s.opt.CompactionInterval))
 		s.layers.write()
@@ -224,7 +230,10 @@ func (s *Store) find(db uint32, shard uint64) (*database, *shard, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sh := d.shard(shard)
+	sh, err := d.awaken(shard)
+	if err != nil {
+		return nil, nil, err
+	}
 	if sh == nil {
 		if err := d.failure(shard); err != nil {
 			return nil, nil, err
@@ -270,7 +279,7 @@ func (s *Store) EnsureShard(db uint32, spec ShardSpec) error {
 	if err != nil {
 		return err
 	}
-	if d.shard(spec.ID) != nil {
+	if d.has(spec.ID) {
 		return nil
 	}
 	return d.ensure(spec)
@@ -306,6 +315,11 @@ func (s *Store) DropDatabase(id uint32) error {
 	db.mu.Unlock()
 	db.makeMu.Unlock()
 	var errs []error
+	for _, d := range db.listDormant() {
+		if err := db.dropShard(d.spec.ID); err != nil && !errors.Is(err, ErrShardNotFound) {
+			errs = append(errs, err)
+		}
+	}
 	for _, sh := range db.list() {
 		if err := db.dropShard(sh.spec.ID); err != nil && !errors.Is(err, ErrShardNotFound) {
 			errs = append(errs, err)

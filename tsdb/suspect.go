@@ -79,7 +79,9 @@ func (sh *shard) takeBack(path string, r *tsm.Reader, gone []uint64) error {
 	info := r.Info()
 	entry := fileEntry{Number: number, Generation: info.Generation, Level: uint8(info.Level), Size: info.Size, Range: info.Range}
 	next := max(sh.next, number+1, info.Generation+1)
-	if err := sh.publish(manifestEdit{Flushed: info.MaxLSN, Next: next, Removed: gone, Added: []fileEntry{entry}}); err != nil {
+	file := &shardFile{fileEntry: entry, path: path, reader: r}
+	edit := manifestEdit{Flushed: info.MaxLSN, Next: next, Removed: gone, Added: []fileEntry{entry}, Series: file.lastSeries()}
+	if err := sh.publish(edit); err != nil {
 		return fmt.Errorf("take back %s: %w", path, err)
 	}
 	sh.store.corrupted(&CorruptError{File: sh.manifest.path, Offset: sh.manifest.cut,
@@ -87,7 +89,7 @@ func (sh *shard) takeBack(path string, r *tsm.Reader, gone []uint64) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.next = next
-	sh.files = append(sh.files, &shardFile{fileEntry: entry, path: path, reader: r})
+	sh.files = append(sh.files, file)
 	sortFiles(sh.files)
 	kept := sh.lost[:0:0]
 	for _, l := range sh.lost {

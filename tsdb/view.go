@@ -30,13 +30,13 @@ func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.Ti
 	if err != nil {
 		return nil, err
 	}
-	if err := d.failures(shards, r); err != nil {
-		return nil, err
-	}
 	v := &view{db: d, span: r, durable: s.readable(), epoch: d.gate.enter()}
 	for _, id := range shards {
-		sh := d.shard(id)
-		if sh == nil || !sh.spec.Range.Overlaps(r) || slices.Contains(v.ids, id) {
+		sh, err := d.awakenIn(id, r)
+		if err != nil {
+			return nil, errors.Join(err, v.Close())
+		}
+		if sh == nil || slices.Contains(v.ids, id) {
 			continue
 		}
 		if sv := sh.view(); sv != nil {
@@ -46,7 +46,7 @@ func (s *Store) View(ctx context.Context, db uint32, shards []uint64, r model.Ti
 	}
 	slices.SortFunc(v.shards, func(a, b *shardView) int { return cmp.Compare(a.spec.Range.Min, b.spec.Range.Min) })
 	v.present, v.version = d.index.PresentVersion(v.ids)
-	if err := errors.Join(d.lostSeries(v.present), v.lostFiles()); err != nil {
+	if err := errors.Join(d.failures(shards, r), d.lostSeries(v.present), v.lostFiles()); err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
 	return v, nil
