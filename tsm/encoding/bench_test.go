@@ -30,6 +30,15 @@ func noisyCounter(r *rand.Rand, n int) []int64 {
 	return out
 }
 
+// noisyGauge stays around a level.
+func noisyGauge(r *rand.Rand, n int) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = 50_000 + int64(300*r.NormFloat64())
+	}
+	return out
+}
+
 // standsStill jumps once in forty values or so.
 func standsStill(r *rand.Rand, n int) []int64 {
 	out := make([]int64, n)
@@ -49,35 +58,51 @@ func report(b *testing.B, values, size int) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// benchPages is how many pages of a shape take turns, so that neither the choice of
+// a codec nor the processor's memory of branches is that of a single page.
+const benchPages = 8
+
 func BenchmarkIntegers(b *testing.B) {
+	shapes := map[string][][]int64{}
 	r := rand.New(rand.NewPCG(1, 2))
-	shapes := integerShapes(r, benchRows)
-	shapes["tsbs cpu"] = cpuWalk(r, benchRows)
-	shapes["noisy counter"] = noisyCounter(r, benchRows)
-	shapes["stands still"] = standsStill(r, benchRows)
+	for range benchPages {
+		for name, values := range integerShapes(r, benchRows) {
+			shapes[name] = append(shapes[name], values)
+		}
+		shapes["tsbs cpu"] = append(shapes["tsbs cpu"], cpuWalk(r, benchRows))
+		shapes["noisy counter"] = append(shapes["noisy counter"], noisyCounter(r, benchRows))
+		shapes["noisy gauge"] = append(shapes["noisy gauge"], noisyGauge(r, benchRows))
+		shapes["stands still"] = append(shapes["stands still"], standsStill(r, benchRows))
+	}
 	type run struct {
 		name   string
 		choice Choice
 	}
 	for _, run := range []run{{"tsbs cpu", Choice{}}, {"tsbs cpu", Choice{Codec: Packed}}, {"noisy counter", Choice{}},
-		{"noisy counter", Choice{Codec: Packed}}, {"quadratic", Choice{}}, {"random", Choice{}}, {"stands still", Choice{Codec: Runs}},
+		{"noisy counter", Choice{Codec: Packed}}, {"noisy gauge", Choice{}}, {"noisy gauge", Choice{Codec: Packed}},
+		{"quadratic", Choice{}}, {"random", Choice{}}, {"stands still", Choice{Codec: Runs}},
 		{"stands still", Choice{Codec: ValueDictionary}}, {"tsbs cpu", Choice{Codec: ValueDictionary}}} {
 		values := shapes[run.name]
-		choice := run.choice
-		page := choice.AppendIntegers(nil, values)
-		name := run.name + "/" + Codec(page[0]).String()
+		var pages [benchPages][]byte
+		size := 0
+		for i := range pages {
+			pages[i] = run.choice.AppendIntegers(nil, values[i])
+			size += len(pages[i])
+		}
+		name := run.name + "/" + Codec(pages[0][0]).String()
 		b.Run("encode/"+name, func(b *testing.B) {
-			for b.Loop() {
-				page = choice.AppendIntegers(page[:0], values)
+			var page []byte
+			for i := 0; b.Loop(); i++ {
+				page = run.choice.AppendIntegers(page[:0], values[i%benchPages])
 			}
-			report(b, benchRows, len(page))
+			report(b, benchRows, size/benchPages)
 		})
 		b.Run("decode/"+name, func(b *testing.B) {
 			dst := make([]int64, benchRows)
-			for b.Loop() {
-				dst, _ = DecodeIntegers(dst, page, benchRows)
+			for i := 0; b.Loop(); i++ {
+				dst, _ = DecodeIntegers(dst, pages[i%benchPages], benchRows)
 			}
-			report(b, benchRows, len(page))
+			report(b, benchRows, size/benchPages)
 		})
 	}
 }

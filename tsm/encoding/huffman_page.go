@@ -93,6 +93,13 @@ func appendHuffmanPage(dst []byte, h *huffmanHead, residuals []uint64) []byte {
 	return w.close()
 }
 
+// appendNarrowPage appends a page of n narrow residuals.
+func appendNarrowPage(dst []byte, h *huffmanHead, residuals *narrowResiduals, n int) []byte {
+	w := tokenWriter{dst: h.append(dst), table: tableOf(h.table), centre: uint64(h.centre)}
+	w.writeNarrow(residuals, n)
+	return w.close()
+}
+
 func appendLowBits(dst []byte, residuals []uint64, centre uint64, shift uint) []byte {
 	if shift <= 8 {
 		for ; len(residuals) >= groupSize; residuals = residuals[groupSize:] {
@@ -146,10 +153,8 @@ func (w *tokenWriter) write(residuals []uint64) {
 			continue
 		}
 		residuals = residuals[4:]
-		lowBits := uint(low >> pairLenShift)
-		word := uint64(low&(1<<pairLenShift-1)) | uint64(high&(1<<pairLenShift-1))<<(lowBits&63)
-		acc |= word << (used & 63)
-		used += lowBits + uint(high>>pairLenShift)
+		acc |= (low.bits() | high.bits()<<low.len()) << (used & 63)
+		used += (low + high).len()
 		binary.LittleEndian.PutUint64(dst[at:], acc)
 		at += int(used >> 3)
 		acc >>= used &^ 7 & 63

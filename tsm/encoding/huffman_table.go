@@ -8,8 +8,14 @@ import (
 // entrySymbols is the most tokens that one look-up yields.
 const entrySymbols = 6
 
-// pairLenShift is where the length of the words of a pair stands.
-const pairLenShift = 26
+// wordPair is the words of two tokens, one after the other: their length in the low
+// six bits, which so may be added, and the bits above. Zero is none.
+type wordPair uint32
+
+func (p wordPair) bits() uint64 { return uint64(p >> 6) }
+
+// len masks as shifts do it, which makes that free.
+func (p wordPair) len() uint { return uint(p) & 63 }
 
 // decodeEntry is what the next maxCodeBits bits of a stream hold: in the lowest
 // byte the number of bits of up to six whole tokens, above it the tokens (signed
@@ -28,9 +34,8 @@ type tokenTable struct {
 	once  sync.Once
 	words [tokenCount + 1]codeWord // none for tokens that have to be escaped
 	// pairs are the words of two tokens, one after the other, by the tokens counted
-	// from 0, six bits each: the bits, and their number above bit 26; none where one
-	// of the two has to be escaped.
-	pairs  [1 << 12]uint32
+	// from 0, six bits each; none where one of the two has to be escaped.
+	pairs  [1 << 12]wordPair
 	decode [1 << maxCodeBits]decodeEntry
 }
 
@@ -57,7 +62,7 @@ func (t *tokenTable) build(number int) {
 	for i, a := range words[:tokenCount] {
 		for k, b := range words[:tokenCount] {
 			if a != 0 && b != 0 {
-				t.pairs[i<<6|k] = uint32(a.bits()|b.bits()<<a.len()) | uint32(a.len()+b.len())<<pairLenShift
+				t.pairs[i<<6|k] = wordPair(a.bits()|b.bits()<<a.len())<<6 | wordPair(a.len()+b.len())
 			}
 		}
 	}

@@ -58,6 +58,8 @@ func appendPlanned[T word](dst []byte, p *planner, values []T, c Choice) []byte 
 		return p.values.append(dst)
 	case plan.codec == Raw:
 		return appendRawWords(dst, values)
+	case plan.narrow:
+		return appendNarrowPage(dst, &plan.huffman, &p.narrow, len(values))
 	case plan.codec == Huffman:
 		return appendHuffmanPage(dst, &plan.huffman, p.residuals[:len(values)])
 	}

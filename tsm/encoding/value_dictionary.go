@@ -77,6 +77,10 @@ func dictionaryMayPay[T word](values []T, size int) bool {
 		}
 		keys[at] = v
 		counts[at]++
+		// Where 12 of 16 are distinct, values have more than 3 bits.
+		if k == 15 && distinct >= 12 && 8*size < 3*n {
+			return false
+		}
 	}
 	if 10*distinct > 9*samples {
 		return false
