@@ -188,6 +188,7 @@ func (sh *shard) writeFile(ctx context.Context, c *cache) (_ *shardFile, overwri
 // writeSeries adds the rows of a cached series to a file.
 func writeSeries(w *tsm.Writer, s *cacheSource, id model.SeriesID, o *overwrites) error {
 	s.found = s.table.collect(uint32(id), s.limit, allTimestamps, s.found)
+	w.Expect(id, len(s.found))
 	for at := 0; at < len(s.found); {
 		end := min(at+flushRows, len(s.found))
 		for end < len(s.found) && s.found[end].time == s.found[end-1].time {

@@ -54,7 +54,8 @@ type Options struct {
 	// SparseRows and CellPercent are those of tsm.WriterOptions.
 	SparseRows, CellPercent int
 	// BlockRows is the number of rows of a full block; zero is
-	// tsm.DefaultBlockRows after a flush, tsm.CompactedBlockRows after a merge.
+	// tsm.DefaultBlockRows after a flush, tsm.CompactedBlockRows after a merge and
+	// for series that have that many rows in a flush.
 	BlockRows int
 	// Codecs says how the codecs of pages are chosen; its zero value takes the
 	// cheapest ones.

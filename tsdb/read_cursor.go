@@ -271,6 +271,8 @@ func newShardCursor(sv *shardView, req *cursor.Request, span model.TimeRange, du
 		case sc.summable:
 			s.file.summed(summed)
 			s.file.hours = newHourCutter(s.file, req, sv.sh.store)
+		default:
+			s.file.few = req.First > 0 && req.First <= fewRows
 		}
 	}
 	return sc

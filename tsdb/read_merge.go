@@ -26,8 +26,8 @@ const cellRows = -2
 // Units ascend in time and do not overlap.
 type source struct {
 	units  []unit
-	decode func(u unit) (*tsm.SeriesRows, error)
-	dead   []model.TimeRange // deleted; may overlap, in any order
+	decode func(u unit, wanted model.TimeRange) (*tsm.SeriesRows, error) // rows out of wanted may be left out
+	dead   []model.TimeRange                                             // deleted; may overlap, in any order
 
 	// later replaces the unit of laterRows, the only one left, by those of its rows.
 	// Nil when there is never such a unit.
@@ -150,11 +150,12 @@ func (m *merger) load(s *source) (err error) {
 	if s.rows != nil {
 		return nil
 	}
-	if s.rows, err = s.decode(m.front(s)); err != nil {
+	wanted := m.span.Intersect(m.front(s).span)
+	if s.rows, err = s.decode(m.front(s), wanted); err != nil {
 		s.rows = nil
 		return err
 	}
-	s.lo, s.hi = rowsIn(s.rows.Times, m.span.Intersect(m.front(s).span))
+	s.lo, s.hi = rowsIn(s.rows.Times, wanted)
 	return nil
 }
 

@@ -30,6 +30,7 @@ type fileSource struct {
 	spans   []unit
 	block   *tsm.Block // lent while the source is in use
 	shared  *sharedMemo
+	few     bool // few rows of each series will be read: no more of a block than that is decoded
 
 	// fields are those of the request; set where summaries are asked for. inOrder are
 	// the places of those that the shard knows, by number.
@@ -70,11 +71,35 @@ func (s *fileSource) open(id model.SeriesID, r model.TimeRange) (err error) {
 	}
 	if s.hours == nil || !s.hours.cut(s, id, r) {
 		for i := range s.refs {
-			s.spans = append(s.spans, unit{span: s.refs[i].Range, at: i})
+			s.addUnits(i)
 		}
 	}
 	s.units = s.spans
 	return nil
+}
+
+const (
+	// fewRows is up to how many rows of each series are few.
+	fewRows = 64
+	// sliceRows is about how many rows of a block are decoded for few of them.
+	sliceRows = 256
+)
+
+// addUnits makes one unit of a block, or several when few of its rows will be read.
+func (s *fileSource) addUnits(i int) {
+	b := &s.refs[i]
+	u := unit{span: b.Range, at: i}
+	if slices := int64(b.Rows / sliceRows); s.few && slices > 1 && !b.Shared() {
+		if width := int64((uint64(b.Range.Max) - uint64(b.Range.Min)) / uint64(slices)); width > 0 {
+			for range slices - 1 {
+				u.span.Max = u.span.Min + width - 1
+				s.spans = append(s.spans, u)
+				u.span.Min += width
+			}
+			u.span.Max = b.Range.Max
+		}
+	}
+	s.spans = append(s.spans, u)
 }
 
 // sharedBlocks is how many decoded shared blocks a source keeps. Series come in
@@ -127,14 +152,14 @@ func (s *fileSource) forget() {
 	s.shared = nil
 }
 
-func (s *fileSource) decodeBlock(u unit) (*tsm.SeriesRows, error) {
+func (s *fileSource) decodeBlock(u unit, wanted model.TimeRange) (*tsm.SeriesRows, error) {
 	if s.refs[u.at].Shared() && !s.single {
 		return s.decodeShared(&s.refs[u.at])
 	}
 	if s.block == nil {
 		s.block = blockPool.Get().(*tsm.Block)
 	}
-	if err := s.file.reader.ReadBlock(&s.refs[u.at], s.numbers, s.block); err != nil {
+	if err := s.file.reader.ReadRows(&s.refs[u.at], s.numbers, wanted, s.block); err != nil {
 		return nil, err
 	}
 	if s.single && s.refs[u.at].Shared() {
@@ -387,7 +412,7 @@ func gapEnd(rows []rowAt, at, end int) int {
 	return end
 }
 
-func (s *cacheSource) decodeRows(u unit) (*tsm.SeriesRows, error) {
+func (s *cacheSource) decodeRows(u unit, _ model.TimeRange) (*tsm.SeriesRows, error) {
 	s.lock()
 	defer s.unlock()
 	s.choose()

@@ -27,10 +27,13 @@ type Block struct {
 	seed    pageSeed
 	wanted  []wantedPage
 
-	// What is decoded, to be found again.
-	source *Reader
-	offset int64
-	fields []uint32
+	// What is decoded, to be found again: all rows in this time range, which are
+	// the rows [from, to).
+	source   *Reader
+	offset   int64
+	fields   []uint32
+	decoded  model.TimeRange
+	from, to int
 }
 
 // columnBuffer is the memory of one column.
@@ -68,8 +71,26 @@ func (b *Block) Forget() { b.source = nil }
 // A field that the block does not have becomes an absent column. After an error,
 // dst holds nothing.
 func (r *Reader) ReadBlock(b *BlockRef, fields []uint32, dst *Block) error {
-	if dst.source != r || dst.offset != b.offset || !slices.Equal(dst.fields, fields) {
-		dst.source = nil
+	return r.readRows(b, fields, model.AllTime, dst)
+}
+
+// ReadRows is ReadBlock for a reader that wants only the rows in a time range: those
+// before and behind it may be left out of a block of one series. Whoever asks for
+// other rows of the same block gets all of them at once.
+func (r *Reader) ReadRows(b *BlockRef, fields []uint32, wanted model.TimeRange, dst *Block) error {
+	if b.multi || wanted.Covers(b.span) {
+		wanted = model.AllTime
+	}
+	return r.readRows(b, fields, wanted, dst)
+}
+
+func (r *Reader) readRows(b *BlockRef, fields []uint32, wanted model.TimeRange, dst *Block) error {
+	again := dst.source == r && dst.offset == b.offset && slices.Equal(dst.fields, fields)
+	if again && !dst.decoded.Covers(wanted) {
+		again, wanted = false, model.AllTime
+	}
+	if !again {
+		dst.source, dst.decoded = nil, wanted
 		if err := r.decodeBlock(b, fields, dst); err != nil {
 			dst.Times, dst.Columns = nil, nil
 			return err
@@ -78,7 +99,11 @@ func (r *Reader) ReadBlock(b *BlockRef, fields []uint32, dst *Block) error {
 		dst.fields = append(dst.fields[:0], fields...)
 	}
 	dst.Series = b.Series
-	dst.show(b.firstRow, b.Rows)
+	if b.multi {
+		dst.show(b.firstRow, b.Rows)
+	} else {
+		dst.show(dst.from, dst.to-dst.from)
+	}
 	return nil
 }
 
@@ -251,7 +276,7 @@ func (r *Reader) decodePage(b *BlockRef, w *wantedPage, page []byte, dst *Block)
 	if w.column < 0 {
 		err = dst.decodeTimes(body, b)
 	} else {
-		err = dst.columns[w.column].decode(body, b.rows, &w.entry)
+		err = dst.columns[w.column].decode(body, b.rows, dst.from, dst.to, &w.entry)
 	}
 	if err != nil {
 		return r.lost(w.offset, w.name(), b.refSeries(), b.span, err, "malformed")
@@ -260,7 +285,13 @@ func (r *Reader) decodePage(b *BlockRef, w *wantedPage, page []byte, dst *Block)
 }
 
 func (d *Block) decodeTimes(page []byte, b *BlockRef) (err error) {
-	if d.times, err = encoding.DecodeTimestamps(d.times, page, b.rows); err != nil {
+	if b.multi || d.decoded == model.AllTime {
+		d.from, d.to = 0, b.rows
+		d.times, err = encoding.DecodeTimestamps(d.times, page, b.rows)
+	} else {
+		d.times, d.from, d.to, err = encoding.DecodeTimestampsIn(d.times, page, b.rows, d.decoded.Min, d.decoded.Max)
+	}
+	if err != nil {
 		return err
 	}
 	if !b.multi && (d.times[0] != b.span.Min || d.times[b.rows-1] != b.span.Max) {
@@ -269,8 +300,9 @@ func (d *Block) decodeTimes(page []byte, b *BlockRef) (err error) {
 	return nil
 }
 
-// decode decodes a field page of a block of rows rows.
-func (c *columnBuffer) decode(page []byte, rows int, f *fieldEntry) error {
+// decode decodes at least the rows [from, to) of a field page of a block of rows
+// rows.
+func (c *columnBuffer) decode(page []byte, rows, from, to int, f *fieldEntry) error {
 	count := rows
 	var err error
 	c.whole.Present = nil
@@ -282,19 +314,20 @@ func (c *columnBuffer) decode(page []byte, rows int, f *fieldEntry) error {
 			return fmt.Errorf("%d rows have a value, the index counts %d", count, f.stats.Count)
 		}
 		c.whole.Present = c.present
+		from, to = 0, count
 	}
 	w := &c.whole
 	switch w.Type {
 	case model.Float:
-		if w.Floats, err = encoding.DecodeFloats(w.Floats, page, count); err == nil {
+		if w.Floats, err = encoding.DecodeFloatsRange(w.Floats, page, count, from, to); err == nil {
 			w.Floats = spread(w.Floats, w.Present, count, rows)
 		}
 	case model.Integer:
-		if w.Integers, err = encoding.DecodeIntegers(w.Integers, page, count); err == nil {
+		if w.Integers, err = encoding.DecodeIntegersRange(w.Integers, page, count, from, to); err == nil {
 			w.Integers = spread(w.Integers, w.Present, count, rows)
 		}
 	case model.Unsigned:
-		if w.Unsigneds, err = encoding.DecodeUnsigneds(w.Unsigneds, page, count); err == nil {
+		if w.Unsigneds, err = encoding.DecodeUnsignedsRange(w.Unsigneds, page, count, from, to); err == nil {
 			w.Unsigneds = spread(w.Unsigneds, w.Present, count, rows)
 		}
 	case model.Boolean:

@@ -36,6 +36,8 @@ type Writer struct {
 	current model.SeriesID // series of the rows in pending; 0 before the first
 	last    int64          // newest timestamp of the current series
 	began   bool           // blocks of the current series were written
+	target  int            // rows of a full block of the current series
+	long    model.SeriesID // series that Expect said to be long
 	pending rowBuffer
 	sparse  rowBuffer
 	encoder blockEncoder
@@ -96,11 +98,11 @@ func (w *Writer) Add(rows *SeriesRows) error {
 	if err := w.enter(rows.Series); err != nil {
 		return w.fail(err)
 	}
-	limit := w.opt.BlockRows + w.opt.BlockRows/4
+	limit := w.target + w.target/4
 	for at, n := 0, len(rows.Times); at < n; {
 		end := n
 		if w.pending.rows()+n-at > limit {
-			end = min(n, at+max(0, w.opt.BlockRows-w.pending.rows()))
+			end = min(n, at+max(0, w.target-w.pending.rows()))
 		}
 		end = cutText(rows, at, end, maxBlockText-w.pending.text)
 		w.pending.append(rows, at, end)
@@ -115,6 +117,14 @@ func (w *Writer) Add(rows *SeriesRows) error {
 	}
 	w.last = rows.Times[len(rows.Times)-1]
 	return nil
+}
+
+// Expect says that a series, whose first rows are still to come, will have about
+// so many rows. When they fill a block of LongBlockRows, its blocks have as many.
+func (w *Writer) Expect(series model.SeriesID, rows int) {
+	if series != w.current && rows >= w.opt.LongBlockRows-w.opt.LongBlockRows/4 {
+		w.long = series
+	}
 }
 
 // cutText returns how far rows can be taken from at until their strings have
@@ -188,7 +198,10 @@ func (w *Writer) enter(series model.SeriesID) error {
 	if err := w.leave(); err != nil {
 		return err
 	}
-	w.current, w.began = series, false
+	w.current, w.began, w.target = series, false, w.opt.BlockRows
+	if series == w.long {
+		w.target = w.opt.LongBlockRows
+	}
 	w.ids.Add(uint32(series))
 	w.info.Series++
 	return nil

@@ -1,6 +1,7 @@
 package tsm
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -24,6 +25,11 @@ type WriterOptions struct {
 	// BlockRows is the number of rows of a full block; zero means 1000. A block
 	// may be a quarter larger, so that a series does not end in a tiny one.
 	BlockRows int
+
+	// LongBlockRows is the number of rows of a full block of a series that Expect
+	// says to have enough of them; zero means CompactedBlockRows, so that merges
+	// copy these blocks, or BlockRows where that is not zero.
+	LongBlockRows int
 
 	// SparseRows: series with fewer rows than this share blocks; zero means 64,
 	// 1 means that none do.
@@ -56,6 +62,9 @@ const (
 
 // EnsureDefaults replaces zero values.
 func (o *WriterOptions) EnsureDefaults() {
+	if o.LongBlockRows == 0 {
+		o.LongBlockRows = cmp.Or(o.BlockRows, CompactedBlockRows)
+	}
 	if o.BlockRows == 0 {
 		o.BlockRows = DefaultBlockRows
 	}
@@ -72,6 +81,8 @@ func (o *WriterOptions) Validate() error {
 	switch {
 	case o.BlockRows < 1 || o.BlockRows > MaxBlockRows/2:
 		return fmt.Errorf("blocks of %d rows: want 1 to %d", o.BlockRows, MaxBlockRows/2)
+	case o.LongBlockRows < o.BlockRows || o.LongBlockRows > MaxBlockRows/2:
+		return fmt.Errorf("long series in blocks of %d rows: want %d to %d", o.LongBlockRows, o.BlockRows, MaxBlockRows/2)
 	case o.SparseRows < 1 || o.SparseRows > o.BlockRows:
 		return fmt.Errorf("sparse series below %d rows: want 1 to the rows of a block, %d", o.SparseRows, o.BlockRows)
 	case o.Level < 0 || o.Level > math.MaxInt32:

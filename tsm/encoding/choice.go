@@ -8,7 +8,8 @@ type Choice struct {
 	// serves tests, which see every decoder at work that way.
 	Codec Codec
 
-	flat bool // no runs pages: this is one inside of such
+	flat   bool // no runs pages: this is one inside of such
+	groups int  // of the parts of huffman pages, for tests; 0 is the usual number
 }
 
 // wants reports whether one of codecs is to be taken.

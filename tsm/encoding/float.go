@@ -239,42 +239,10 @@ func appendDecimal(dst []byte, values []float64, c Choice) ([]byte, bool) {
 
 // DecodeFloats decodes a page of n floats into the memory of dst.
 func DecodeFloats(dst []float64, src []byte, n int) ([]float64, error) {
-	if len(src) == 0 {
-		return dst[:0], malformed("float page is empty")
-	}
-	body := src[1:]
-	switch codec := Codec(src[0]); codec {
-	case Constant:
-		if len(body) != 8 {
-			return dst[:0], malformed("constant float page has %d bytes", len(body))
-		}
-		dst = grow(dst, n)
-		v := math.Float64frombits(binary.LittleEndian.Uint64(body))
-		for i := range dst {
-			dst[i] = v
-		}
-		return dst, nil
-	case Raw:
-		if len(body) != 8*n {
-			return dst[:0], malformed("raw float page has %d bytes, want %d values of 8", len(body), n)
-		}
-		dst = grow(dst, n)
-		for i := range dst {
-			dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(body[8*i:]))
-		}
-		return dst, nil
-	case Decimal:
-		return decodeDecimal(dst, body, n)
-	case XOR:
-		return decodeXOR(dst, body, n)
-	case OrderedPacked:
-		return decodeFloatsOf(dst, body, n, 0)
-	default:
-		return dst[:0], malformed("float page has %v", codec)
-	}
+	return decodeFloats(dst, src, n, 0, n)
 }
 
-func decodeDecimal(dst []float64, src []byte, n int) (_ []float64, err error) {
+func decodeDecimal(dst []float64, src []byte, n, from, to int) (_ []float64, err error) {
 	if len(src) == 0 || src[0] > maxDecimalPower {
 		return dst[:0], malformed("power of a decimal page")
 	}
@@ -290,20 +258,20 @@ func decodeDecimal(dst []float64, src []byte, n int) (_ []float64, err error) {
 		}
 		rest = rest[8:]
 	}
-	if dst, err = decodeFloatsOf(dst, rest, n, divisor); err != nil {
+	if dst, err = decodeFloatsOf(dst, rest, n, from, to, divisor); err != nil {
 		return dst, err
 	}
 	return setExceptions(dst, exceptions, count)
 }
 
-// decodeFloatsOf decodes the integer page inside of a float page: mantissas to be
+// decodeFloatsOf decodes at least some rows of the integer page inside of a float page: mantissas to be
 // divided by divisor, or ordered integers when that is zero.
-func decodeFloatsOf(dst []float64, src []byte, n int, divisor float64) ([]float64, error) {
+func decodeFloatsOf(dst []float64, src []byte, n, from, to int, divisor float64) ([]float64, error) {
 	if len(src) == 0 || streamed(Codec(src[0])) {
-		return streamFloats(dst, src, n, divisor)
+		return streamFloats(dst, src, n, from, to, divisor)
 	}
 	if Codec(src[0]) == Huffman {
-		return huffmanFloats(dst, src[1:], n, divisor)
+		return huffmanFloats(dst, src[1:], n, from, to, divisor)
 	}
 	p := borrow(0)
 	defer scratch.Put(p)
@@ -321,19 +289,25 @@ func decodeFloatsOf(dst []float64, src []byte, n int, divisor float64) ([]float6
 }
 
 // streamFloats does it group by group, which saves a trip through memory.
-func streamFloats(dst []float64, src []byte, n int, divisor float64) ([]float64, error) {
+func streamFloats(dst []float64, src []byte, n, from, to int, divisor float64) ([]float64, error) {
 	s, err := openWords(src, n)
 	if err != nil {
 		return dst[:0], err
 	}
 	dst = grow(dst, n)
+	if from >= to && n > 0 {
+		return dst, nil
+	}
 	var g group
-	for at := 0; at < n; at += groupSize {
+	for at := groupSize * s.skip(from/groupSize); at < to; at += groupSize {
 		m, err := s.next(&g)
 		if err != nil {
 			return dst[:0], err
 		}
 		floatsOf(dst[at:at+m], g[:m], divisor)
+	}
+	if to < n {
+		return dst, nil
 	}
 	if err := endOfPage(s.src); err != nil {
 		return dst[:0], err
@@ -342,20 +316,16 @@ func streamFloats(dst []float64, src []byte, n int, divisor float64) ([]float64,
 }
 
 // huffmanFloats does the same for the body of a huffman page.
-func huffmanFloats(dst []float64, src []byte, n int, divisor float64) ([]float64, error) {
-	s := huffmanStreams.Get().(*huffmanStream)
-	defer s.release()
-	if err := s.open(src, n); err != nil {
-		return dst[:0], err
+func huffmanFloats(dst []float64, src []byte, n, from, to int, divisor float64) ([]float64, error) {
+	if len(src) < (n+7)/8 {
+		return dst[:0], malformed("huffman page has %d bytes for %d values", len(src), n)
 	}
 	dst = grow(dst, n)
-	var g group
-	for at := 0; at < n; at += groupSize {
-		m := min(groupSize, n-at)
+	rest, err := walkHuffman(src, n, from, to, func(s *huffmanStream, at, m int) {
+		var g group
 		nextHuffman(s, &g, m)
 		floatsOf(dst[at:at+m], g[:m], divisor)
-	}
-	rest, err := s.tokens.rest()
+	})
 	if err == nil {
 		err = endOfPage(rest)
 	}

@@ -3,6 +3,7 @@ package encoding
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -15,6 +16,7 @@ func FuzzDecode(f *testing.F) {
 		_ = name
 		f.Add(AppendIntegers(nil, values), uint16(70))
 		f.Add(Choice{Codec: Huffman}.AppendIntegers(nil, values), uint16(70))
+		f.Add(Choice{Codec: Huffman, groups: 1}.AppendIntegers(nil, append(slices.Clone(values), values...)), uint16(140))
 		f.Add(Choice{Codec: Runs}.AppendIntegers(nil, values), uint16(70))
 		f.Add(Choice{Codec: ValueDictionary}.AppendIntegers(nil, values), uint16(70))
 		f.Add(AppendTimestamps(nil, values), uint16(70))
@@ -36,20 +38,38 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%s: %v is not ErrMalformed", what, err)
 			}
 		}
-		integers, err := DecodeIntegers(nil, src, n)
-		check("integers", len(integers), err)
+		integers, whole := DecodeIntegers(nil, src, n)
+		check("integers", len(integers), whole)
+		from, to := n/3, n-n/5
+		part, err := DecodeIntegersRange(nil, src, n, from, to)
+		check("part of integers", len(part), err)
+		if whole == nil && n > 0 && (err != nil || !slices.Equal(part[from:to], integers[from:to])) {
+			t.Fatalf("rows %d to %d are %v (%v), of all %v", from, to, part, err, integers)
+		}
+		part, _, _, err = DecodeTimestampsIn(nil, src, n, -1000, 1000)
+		check("part of timestamps", len(part), err)
 		unsigneds, err := DecodeUnsigneds(nil, src, n)
 		check("unsigneds", len(unsigneds), err)
 		times, err := DecodeTimestamps(nil, src, n)
 		check("timestamps", len(times), err)
-		floats, err := DecodeFloats(nil, src, n)
-		check("floats", len(floats), err)
+		floats, whole := DecodeFloats(nil, src, n)
+		check("floats", len(floats), whole)
 		booleans, err := DecodeBooleans(nil, src, n)
 		check("booleans", len(booleans), err)
 		strings, arena, err := DecodeStrings(nil, nil, src, n)
 		check("strings", len(strings), err)
 		if len(arena) > maxSnappyRatio*len(src) {
 			t.Fatalf("%d bytes of page became an arena of %d", len(src), len(arena))
+		}
+		some, err := DecodeFloatsRange(nil, src, n, from, to)
+		check("part of floats", len(some), err)
+		if whole == nil && n > 0 {
+			if err == nil {
+				err = sameFloats(some[from:to], floats[from:to])
+			}
+			if err != nil {
+				t.Fatalf("floats %d to %d of %d: %v", from, to, n, err)
+			}
 		}
 		_, count, _, err := CutPresence(nil, src, n)
 		if err == nil && count > n {

@@ -80,6 +80,38 @@ func (s *tokenStream) fillWhole(m int) {
 	s.at, s.ready = at, i
 }
 
+// fillBoth fills two streams for whole groups. It does what fillWhole does, as long
+// as both can.
+func fillBoth(a, b *tokenStream) {
+	const m, mask = groupSize, 1<<maxCodeBits - 1
+	table := &a.table.decode
+	i, k, at, bt := a.ready, b.ready, a.at, b.at
+	most, bost := min(m-1, i+a.left-aheadTokens), min(m-1, k+b.left-aheadTokens)
+	src := a.src // which both have
+	for i <= most && k <= bost && at>>3+8 <= len(src) && bt>>3+8 <= len(src) {
+		x := binary.LittleEndian.Uint64(src[at>>3:]) >> (uint(at) & 7)
+		y := binary.LittleEndian.Uint64(src[bt>>3:]) >> (uint(bt) & 7)
+		var e, f decodeEntry
+		for range loadLookups {
+			e, f = table[x&mask], table[y&mask]
+			x >>= e.bits()
+			y >>= f.bits()
+			at += int(e.bits())
+			bt += int(f.bits())
+			binary.LittleEndian.PutUint64(a.tokens[uint8(i):], e.tokens())
+			binary.LittleEndian.PutUint64(b.tokens[uint8(k):], f.tokens())
+			i += e.count()
+			k += f.count()
+		}
+		if e == 0 || f == 0 {
+			break
+		}
+	}
+	a.left -= i - a.ready
+	b.left -= k - b.ready
+	a.at, a.ready, b.at, b.ready = at, i, bt, k
+}
+
 // fillOne reads the tokens of one look-up, or one token, escaped ones too.
 func (s *tokenStream) fillOne() {
 	if e := s.table.decode[s.peek()&(1<<maxCodeBits-1)]; e != 0 && e.count() <= s.left {
@@ -166,29 +198,129 @@ type huffmanStream struct {
 	huffmanHead // prev and delta are those of the value before
 	tokens      tokenStream
 	low         []byte // what is left of the low bits
+
+	// Of the whole page: its low bits and where its parts begin.
+	allLow []byte
+	parts  []huffmanPart
 }
 
 var huffmanStreams = sync.Pool{New: func() any { return new(huffmanStream) }}
 
 // release gives the stream back; it keeps no bytes of the page.
 func (s *huffmanStream) release() {
-	s.low, s.tokens.src = nil, nil
+	s.low, s.allLow, s.tokens.src = nil, nil, nil
 	huffmanStreams.Put(s)
 }
 
-// open reads the head of a huffman page of n values, behind the codec byte. What
-// the stream held before does not matter.
+// open reads the head of a huffman page of n values, behind the codec byte, and
+// goes to its first part. What the stream held before does not matter.
 func (s *huffmanStream) open(src []byte, n int) error {
 	head, rest, ok := cutHuffmanHead(src)
+	if ok {
+		s.parts, rest, ok = head.cutParts(s.parts, rest, n)
+	}
 	size := lowLen(n, head.shift)
 	// A token takes at least a bit.
 	if !ok || len(rest) < size+(n+7)/8 {
 		return malformed("head of huffman page, or %d bytes for %d values", len(rest), n)
 	}
-	s.huffmanHead, s.low = head, rest[:size]
-	t := &s.tokens
-	t.src, t.at, t.table, t.left = rest[size:], 0, tableOf(head.table), n
-	t.ready, t.escaped = 0, 0
+	if last := s.parts[len(s.parts)-1].bit; last > 8*(len(rest)-size) {
+		return malformed("the last part of a huffman page is at bit %d of %d bytes", last, len(rest)-size)
+	}
+	s.huffmanHead, s.allLow = head, rest[:size]
+	s.tokens.src, s.tokens.table = rest[size:], tableOf(head.table)
+	s.seek(0, n)
+	return nil
+}
+
+// share makes s read the page that o has opened.
+func (s *huffmanStream) share(o *huffmanStream) {
+	s.huffmanHead, s.allLow = o.huffmanHead, o.allLow
+	s.tokens.src, s.tokens.table = o.tokens.src, o.tokens.table
+	s.parts = append(s.parts[:0], o.parts...)
+}
+
+// seek goes to the first value of a part of a page of n values and returns its
+// rows [at, end).
+func (s *huffmanStream) seek(part, n int) (at, end int) {
+	end = n
+	if s.groups > 0 {
+		at = part * s.groups * groupSize
+		end = min(at+s.groups*groupSize, n)
+	}
+	t, p := &s.tokens, &s.parts[part]
+	t.at, t.left, t.ready, t.escaped = p.bit, end-at, 0, 0
+	s.prev, s.delta = p.prev, p.delta
+	s.low = s.allLow[lowLen(at, s.shift):]
+	return at, end
+}
+
+// ended reports whether a part that was decoded ends where the next one begins.
+func (s *huffmanStream) ended(part int) bool {
+	if part+1 == len(s.parts) {
+		return true
+	}
+	next := &s.parts[part+1]
+	return s.tokens.at == next.bit && (s.order < 1 || s.prev == next.prev) && (s.order < 2 || s.delta == next.delta)
+}
+
+// walkHuffman decodes at least the rows [from, to) of the body of a huffman page of
+// n values: visit is to take the next m values, of row at and after it, with
+// nextHuffman. What follows the page is known only when all rows were asked for.
+func walkHuffman(src []byte, n, from, to int, visit func(s *huffmanStream, at, m int)) (rest []byte, err error) {
+	s := huffmanStreams.Get().(*huffmanStream)
+	defer s.release()
+	if err := s.open(src, n); err != nil || from >= to {
+		return nil, err
+	}
+	part, last := 0, 0
+	if s.groups > 0 {
+		part, last = from/(s.groups*groupSize), (to-1)/(s.groups*groupSize)
+	}
+	if part < last {
+		o := huffmanStreams.Get().(*huffmanStream)
+		defer o.release()
+		o.share(s)
+		for ; part < last; part += 2 {
+			if err := walkParts(s, o, part, n, to, visit); err != nil {
+				return nil, err
+			}
+		}
+		s.tokens.at = o.tokens.at // in case that this was all
+	}
+	if part == last {
+		at, end := s.seek(part, n)
+		for ; at < min(end, to); at += groupSize {
+			visit(s, at, min(groupSize, end-at))
+		}
+		if at >= end && !s.ended(part) {
+			return nil, malformed("part %d of a huffman page does not end where the next begins", part)
+		}
+	}
+	if from > 0 || to < n {
+		return nil, nil
+	}
+	return s.tokens.rest()
+}
+
+// walkParts decodes two parts that follow each other, a group of each in turns.
+func walkParts(a, b *huffmanStream, part, n, to int, visit func(s *huffmanStream, at, m int)) error {
+	at, end := a.seek(part, n)
+	from, most := b.seek(part+1, n)
+	most = min(most, n)
+	for ; at < end; at, from = at+groupSize, from+groupSize {
+		m := min(groupSize, most-from)
+		if m == groupSize && from < to {
+			fillBoth(&a.tokens, &b.tokens)
+		}
+		visit(a, at, groupSize)
+		if m > 0 && from < to {
+			visit(b, from, m)
+		}
+	}
+	if !a.ended(part) || from >= most && to >= most && !b.ended(part+1) {
+		return malformed("part %d or %d of a huffman page does not end where the next begins", part, part+1)
+	}
 	return nil
 }
 
@@ -292,24 +424,23 @@ func (s *huffmanStream) nextLow(low *group, m int) {
 	s.low = s.low[packedLen(m, s.shift):]
 }
 
-// decodeHuffman decodes the body of a huffman page of n values.
-func decodeHuffman[T word](dst []T, src []byte, n int) (_ []T, rest []byte, err error) {
-	s := huffmanStreams.Get().(*huffmanStream)
-	defer s.release()
-	if err := s.open(src, n); err != nil {
-		return dst[:0], nil, err
+// decodeHuffman decodes at least the rows [from, to) of the body of a huffman page
+// of n values to their places in dst; see walkHuffman.
+func decodeHuffman[T word](dst []T, src []byte, n, from, to int) (_ []T, rest []byte, err error) {
+	if len(src) < (n+7)/8 {
+		return dst[:0], nil, malformed("huffman page has %d bytes for %d values", len(src), n)
 	}
 	dst = grow(dst, n)
-	out := dst
-	for ; len(out) >= groupSize; out = out[groupSize:] {
-		nextHuffman(s, (*[groupSize]T)(out), groupSize)
-	}
-	if len(out) > 0 {
+	rest, err = walkHuffman(src, n, from, to, func(s *huffmanStream, at, m int) {
+		if m == groupSize {
+			nextHuffman(s, (*[groupSize]T)(dst[at:]), m)
+			return
+		}
 		var last [groupSize]T
-		nextHuffman(s, &last, len(out))
-		copy(out, last[:])
-	}
-	if rest, err = s.tokens.rest(); err != nil {
+		nextHuffman(s, &last, m)
+		copy(dst[at:at+m], last[:])
+	})
+	if err != nil {
 		return dst[:0], nil, err
 	}
 	return dst, rest, nil

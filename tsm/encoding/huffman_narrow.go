@@ -171,15 +171,15 @@ const (
 	byteOnes = 0x0101010101010101
 )
 
-// writeNarrow writes the tokens of n residuals eight at a time. The shift is 0.
-func (w *tokenWriter) writeNarrow(r *narrowResiduals, n int) {
+// writeNarrow writes the tokens of some of the residuals eight at a time. The shift
+// is 0.
+func (w *tokenWriter) writeNarrow(r *narrowResiduals, bytes []uint8) {
 	base := int64(w.centre) - maxToken
 	if r.lo < base || r.hi-base > 63 {
-		w.writeBytes(r, r.bytes[:n]) // words of the table for other tokens than these
+		w.writeBytes(r, bytes) // the table has words for other tokens than these
 		return
 	}
 	t, acc, used := w.table, w.acc, w.used
-	bytes := r.bytes[:n]
 	// Eight tokens have at most 88 bits.
 	w.dst = slices.Grow(w.dst, len(bytes)*maxCodeBits/8+16)
 	dst, at := w.dst[:cap(w.dst)], len(w.dst)

@@ -60,7 +60,7 @@ func TestNarrowAgreesWithWords(t *testing.T) {
 		}
 		w := tokenWriter{table: tableOf(one.table), centre: uint64(one.centre)}
 		plain, words := w, w
-		w.writeNarrow(&p.narrow, n)
+		w.writeNarrow(&p.narrow, p.narrow.bytes[:n])
 		plain.writeBytes(&p.narrow, p.narrow.bytes[:n])
 		words.write(q.residuals[:n])
 		if got := w.close(); !bytes.Equal(got, plain.close()) || !bytes.Equal(got, words.close()) {

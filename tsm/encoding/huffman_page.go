@@ -9,9 +9,10 @@ import (
 // The body of a huffman page is:
 //
 //	mode u8      table in the low six bits, order (0 to 2) above
-//	shift u8     0 to 63
+//	shift u8     0 to 63; bit 6 says that there are parts
 //	centre       zigzag
 //	seeds        zigzag × order
+//	parts        see huffman_parts.go
 //	low bits     the low shift bits of every residual less the centre, packed in
 //	             groups of 64
 //	tokens       a bit stream, lowest bit of each byte first: for every residual
@@ -23,6 +24,7 @@ import (
 
 const (
 	maxShift       = 63
+	partsFlag      = 1 << 6
 	escapeSizeBits = 6
 )
 
@@ -32,10 +34,17 @@ type huffmanHead struct {
 	shift        uint
 	centre       int64
 	prev, delta  uint64 // seeds
+	groups       int    // of a part; 0 when the page has no parts
+	partsLen     int    // bytes of what the page says of its parts
 }
 
+// append appends the head up to the seeds.
 func (h *huffmanHead) append(dst []byte) []byte {
-	dst = append(dst, byte(Huffman), byte(h.table|h.order<<6), byte(h.shift))
+	shift := byte(h.shift)
+	if h.groups > 0 {
+		shift |= partsFlag
+	}
+	dst = append(dst, byte(Huffman), byte(h.table|h.order<<6), shift)
 	dst = appendZigzag(dst, h.centre)
 	if h.order >= 1 {
 		dst = appendZigzag(dst, int64(h.prev))
@@ -46,9 +55,9 @@ func (h *huffmanHead) append(dst []byte) []byte {
 	return dst
 }
 
-// len returns the bytes that append writes.
+// len returns the bytes of the head with the parts.
 func (h *huffmanHead) len() int {
-	n := 3 + uvarintLen(zigzag(h.centre))
+	n := 3 + h.partsLen + uvarintLen(zigzag(h.centre))
 	if h.order >= 1 {
 		n += uvarintLen(zigzag(int64(h.prev)))
 	}
@@ -58,12 +67,13 @@ func (h *huffmanHead) len() int {
 	return n
 }
 
-// cutHuffmanHead reads what append wrote, behind the codec byte.
+// cutHuffmanHead reads what append wrote, behind the codec byte. The groups are one
+// when there are parts: how many there are follows.
 func cutHuffmanHead(src []byte) (h huffmanHead, rest []byte, ok bool) {
-	if len(src) < 2 || src[0]>>6 > maxOrder || src[1] > maxShift {
+	if len(src) < 2 || src[0]>>6 > maxOrder || src[1] > maxShift|partsFlag {
 		return h, nil, false
 	}
-	h.table, h.order, h.shift = int(src[0]&63), int(src[0]>>6), uint(src[1])
+	h.table, h.order, h.shift, h.groups = int(src[0]&63), int(src[0]>>6), uint(src[1]&maxShift), int(src[1]/partsFlag)
 	h.centre, rest, ok = cutZigzag(src[2:])
 	var seed int64
 	if ok && h.order >= 1 {
@@ -82,21 +92,31 @@ func lowLen(n int, shift uint) int {
 	return n/groupSize*packedLen(groupSize, shift) + packedLen(n%groupSize, shift)
 }
 
-// appendHuffmanPage appends a page of the residuals.
-func appendHuffmanPage(dst []byte, h *huffmanHead, residuals []uint64) []byte {
+// appendHuffmanPage appends a page of values with these residuals, or with narrow
+// ones if that is not nil.
+func appendHuffmanPage[T word](dst []byte, h *huffmanHead, values []T, residuals []uint64, narrow *narrowResiduals) []byte {
 	dst = h.append(dst)
+	marks := partBits{h: h, at: len(dst) + 1}
+	dst = appendParts(dst, h, values)
 	if h.shift > 0 {
 		dst = appendLowBits(dst, residuals, uint64(h.centre), h.shift)
 	}
+	start := len(dst)
 	w := tokenWriter{dst: dst, table: tableOf(h.table), centre: uint64(h.centre), shift: h.shift}
-	w.write(residuals)
-	return w.close()
-}
-
-// appendNarrowPage appends a page of n narrow residuals.
-func appendNarrowPage(dst []byte, h *huffmanHead, residuals *narrowResiduals, n int) []byte {
-	w := tokenWriter{dst: h.append(dst), table: tableOf(h.table), centre: uint64(h.centre)}
-	w.writeNarrow(residuals, n)
+	n := len(values)
+	for at, part := 0, n; at < n; at += part {
+		if at > 0 {
+			marks.set(w.dst, 8*(len(w.dst)-start)+int(w.used))
+		}
+		if h.groups > 0 {
+			part = min(h.groups*groupSize, n-at)
+		}
+		if narrow != nil {
+			w.writeNarrow(narrow, narrow.bytes[at:at+part])
+		} else {
+			w.write(residuals[at : at+part])
+		}
+	}
 	return w.close()
 }
 

@@ -59,9 +59,9 @@ func appendPlanned[T word](dst []byte, p *planner, values []T, c Choice) []byte 
 	case plan.codec == Raw:
 		return appendRawWords(dst, values)
 	case plan.narrow:
-		return appendNarrowPage(dst, &plan.huffman, &p.narrow, len(values))
+		return appendHuffmanPage(dst, &plan.huffman, values, nil, &p.narrow)
 	case plan.codec == Huffman:
-		return appendHuffmanPage(dst, &plan.huffman, p.residuals[:len(values)])
+		return appendHuffmanPage(dst, &plan.huffman, values, p.residuals[:len(values)], nil)
 	}
 	return appendPackedPage(dst, p.residuals[:len(values)], plan.huffman.order, plan.huffman.prev, plan.huffman.delta, p.ranges)
 }
@@ -163,36 +163,14 @@ func decodeWords[T word](dst []T, src []byte, n int) (_ []T, rest []byte, err er
 	if len(src) > 0 {
 		switch Codec(src[0]) {
 		case Huffman:
-			return decodeHuffman(dst, src[1:], n)
+			return decodeHuffman(dst, src[1:], n, 0, n)
 		case ValueDictionary:
 			return decodeValueDictionary(dst, src[1:], n)
 		case Runs:
 			return decodeRuns(dst, src[1:], n)
 		}
 	}
-	s, err := openWords(src, n)
-	if err != nil {
-		return dst[:0], nil, err
-	}
-	dst = grow(dst, n)
-	var g group
-	for at := 0; at < n; at += groupSize {
-		m, err := s.next(&g)
-		if err != nil {
-			return dst[:0], nil, err
-		}
-		if m == groupSize {
-			d := dst[at : at+groupSize : at+groupSize]
-			for i := range d {
-				d[i] = T(g[i])
-			}
-			continue
-		}
-		for i, v := range g[:m] {
-			dst[at+i] = T(v)
-		}
-	}
-	return dst, s.src, nil
+	return decodeStream(dst, src, n, 0, n)
 }
 
 // endOfPage turns bytes behind a page into an error.

@@ -113,6 +113,7 @@ func planOrder[T word](p *planner, values []T, order int, c Choice, narrow bool)
 	head := huffmanHead{order: order}
 	if narrow && n >= minHuffman && c.Codec != Packed && fillNarrow(p, values, &head) {
 		packed := packedPageLen(n, order, head.prev, head.delta, p.ranges)
+		planParts(&head, values, c.groups)
 		if size := p.histogram.planNarrow(&head, &p.narrow, n); size < packed || c.Codec == Huffman {
 			return pagePlan{codec: Huffman, narrow: true, size: size, huffman: head}
 		}
@@ -124,6 +125,7 @@ func planOrder[T word](p *planner, values []T, order int, c Choice, narrow bool)
 	page := pageRange(p.ranges)
 	bounded := uint64(page.hi)-uint64(page.lo) <= maxHuffmanRange
 	if c.Codec == Huffman || n >= minHuffman && bounded && c.Codec != Packed {
+		planParts(&head, values, c.groups)
 		if size := p.histogram.plan(&head, p.residuals[:n], p.ranges); size < plan.size || c.Codec == Huffman {
 			return pagePlan{codec: Huffman, size: size, huffman: head}
 		}
