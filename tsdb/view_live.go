@@ -123,11 +123,16 @@ func (s *liveSearch) lookIntoCache(c *cache, ct *cacheTable, limit uint32, ids *
 	}
 }
 
-// lookIntoFile looks at the ends of blocks, which are timestamps of rows where a block has one series only.
+// lookIntoFile looks at the timestamps of shared blocks, and of the others at their ends, which are timestamps of rows.
 func (s *liveSearch) lookIntoFile(r *tsm.Reader, ids *roaring.Bitmap) error {
+	shared := roaring.New()
+	if err := r.LiveInShared(s.ctx, ids, s.span, s.live, shared); err != nil {
+		return err
+	}
+	r.Hasten(int(ids.GetCardinality() - shared.GetCardinality()))
 	var blocks []tsm.BlockRef
 	n := 0
-	for it := ids.Iterator(); it.HasNext(); n++ {
+	for it := roaring.AndNot(ids, shared).Iterator(); it.HasNext(); n++ {
 		if n%liveStep == 0 && s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
@@ -137,7 +142,7 @@ func (s *liveSearch) lookIntoFile(r *tsm.Reader, ids *roaring.Bitmap) error {
 		}
 		for i := range blocks {
 			b := &blocks[i]
-			if !b.Shared() && (s.span.Contains(b.Range.Min) || s.span.Contains(b.Range.Max)) {
+			if s.span.Contains(b.Range.Min) || s.span.Contains(b.Range.Max) {
 				s.live.Add(id)
 				break
 			}
