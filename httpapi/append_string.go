@@ -4,9 +4,9 @@ import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// plainJSON tells which ASCII bytes stand for themselves in a JSON string that
-// may be put into HTML.
-var plainJSON = func() (plain [utf8.RuneSelf]bool) {
+// plainJSON tells which bytes are ASCII characters that stand for themselves in a
+// JSON string that may be put into HTML.
+var plainJSON = func() (plain [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		plain[c] = true
 	}
@@ -21,9 +21,21 @@ var plainJSON = func() (plain [utf8.RuneSelf]bool) {
 // HTML characters, line separators and control characters as \u00xx, bytes
 // that are not UTF-8 as the replacement character.
 func appendString[S string | []byte](dst []byte, s S) []byte {
+	n := 0
+	for n < len(s) && plainJSON[s[n]] {
+		n++
+	}
+	if n == len(s) { // as most are
+		return append(append(append(dst, '"'), s...), '"')
+	}
+	return appendStringFrom(dst, s, n)
+}
+
+// appendStringFrom is appendString for s whose first bytes, up to from, are plain.
+func appendStringFrom[S string | []byte](dst []byte, s S, from int) []byte {
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := from; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if plainJSON[c] {

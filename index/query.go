@@ -2,6 +2,7 @@ package index
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -151,7 +152,7 @@ func (x *Index) TagValues(measurement, key string, within *roaring.Bitmap) ([]st
 		return nil, err
 	}
 	defer s.release()
-	values := []string{}
+	var list valueList
 	within = s.within(within)
 	for _, p := range s.parts() {
 		m, ok, err := p.measurement(measurement)
@@ -166,42 +167,82 @@ func (x *Index) TagValues(measurement, key string, within *roaring.Bitmap) ([]st
 			return nil, err
 		}
 		if ok {
-			if values, err = appendValues(values, p, k, key, within); err != nil {
+			if err := list.addPart(p, k, key, within, p == part(s.live)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	slices.Sort(values)
+	values := list.strings()
+	if !slices.IsSorted(values) {
+		slices.Sort(values)
+	}
 	return slices.Compact(values), nil
 }
 
-func appendValues(values []string, p part, k partKey, key string, within *roaring.Bitmap) ([]string, error) {
+// valueList collects values as one text, so that a million of them are two pieces of
+// memory.
+type valueList struct {
+	text strings.Builder
+	ends []int // of the values in text
+}
+
+func (v *valueList) add(value []byte) {
+	if n := len(v.ends); n == foreseenValues { // the rest will be as long
+		v.text.Grow((v.text.Len()/n + 1) * (cap(v.ends) - n))
+	}
+	v.text.Write(value)
+	v.ends = append(v.ends, v.text.Len())
+}
+
+// foreseenValues is how many values tell how long the others will be.
+const foreseenValues = 1024
+
+// strings returns the values, which share their memory.
+func (v *valueList) strings() []string {
+	text, values, at := v.text.String(), make([]string, len(v.ends)), 0
+	for i, end := range v.ends {
+		values[i] = text[at:end]
+		at = end
+	}
+	return values
+}
+
+// addPart adds the values of a key of a part that some of the ids within (nil: all)
+// have. A part that grows may get values meanwhile that none of the ids has.
+func (v *valueList) addPart(p part, k partKey, key string, within *roaring.Bitmap, grows bool) error {
 	if within != nil {
 		all, err := k.union()
 		if err != nil {
-			return values, err
+			return err
 		}
 		cand := roaring.And(all.bitmap(), within)
-		if cand.GetCardinality()*keyScanCost < uint64(k.values()) {
+		switch n := cand.GetCardinality(); {
+		case !grows && n == uint64(all.len()): // every value is of one of them
+			within = nil
+		case n*keyScanCost < uint64(k.values()):
 			if read, ok, err := valuesOfKeys(p, key, cand); ok || err != nil {
-				return append(values, read...), err
+				for _, value := range read {
+					v.add([]byte(value))
+				}
+				return err
 			}
 		}
 	}
+	v.ends = slices.Grow(v.ends, k.values())
 	c := k.cursor()
 	for c.next() {
 		if within != nil {
 			ids, err := c.posting()
 			if err != nil {
-				return values, err
+				return err
 			}
 			if !ids.intersects(within) {
 				continue
 			}
 		}
-		values = append(values, string(c.name()))
+		v.add(c.name())
 	}
-	return values, c.err()
+	return c.err()
 }
 
 // valuesOfKeys reads the values from the keys of the candidates; ok is false

@@ -145,7 +145,9 @@ func (r *statementRun) showTagValues(stmt *influxql.ShowTagValuesStatement) ([]*
 				if err != nil {
 					return nil, err
 				}
-				values = slices.DeleteFunc(values, func(v string) bool { return !valueSelected(v) })
+				if valueSelected != nil {
+					values = slices.DeleteFunc(values, func(v string) bool { return !valueSelected(v) })
+				}
 				if len(values) == 0 {
 					continue
 				}
@@ -189,16 +191,25 @@ func tagValueRows(byName map[string]tagValueLists, limit, offset int) []*Series 
 		if from == to {
 			continue
 		}
-		t := newTable(name, "key", "value")
+		shown, of := make([]string, 0, to-from), []string(nil)
 		at := 0
 		for _, k := range keys {
 			values := byName[name][k]
-			for i := max(from-at, 0); i < min(len(values), to-at); i++ {
-				t.row(stringValue(k), stringValue(values[i]))
+			if lo, hi := max(from-at, 0), min(len(values), to-at); lo < hi {
+				for range hi - lo {
+					shown = append(shown, k)
+				}
+				if of == nil {
+					of = values[lo:hi:hi]
+				} else {
+					of = append(of, values[lo:hi]...)
+				}
 			}
 			at += len(values)
 		}
-		rows = append(rows, t.series())
+		rows = append(rows, &Series{Name: name, Columns: []string{"key", "value"}, Rows: to - from, Values: []Column{
+			{Kind: StringColumn, Strings: shown}, {Kind: StringColumn, Strings: of},
+		}})
 	}
 	return rows
 }
@@ -232,14 +243,17 @@ func (r *statementRun) tagValueViews(stmt *influxql.ShowTagValuesStatement, time
 }
 
 // splitValueCondition takes the comparisons with "value", which stands for the tag value that is listed, out of a
-// condition that is a chain of ANDs.
+// condition that is a chain of ANDs. The test is nil when there are none.
 func splitValueCondition(expr influxql.Expr) (influxql.Expr, func(string) bool) {
-	test := func(string) bool { return true }
+	var test func(string) bool
 	var rest influxql.Expr
 	for _, part := range conjuncts(expr, nil) {
 		if t := valueTest(part); t != nil {
-			before := test
-			test = func(v string) bool { return before(v) && t(v) }
+			if before := test; before != nil {
+				test = func(v string) bool { return before(v) && t(v) }
+			} else {
+				test = t
+			}
 			continue
 		}
 		if rest == nil {
