@@ -24,6 +24,14 @@ var sensorTypes = []questionType{
 		q.Text = fmt.Sprintf(`SELECT last("value") FROM sensor WHERE %s GROUP BY device`, anyOf("site", q.Hosts))
 		return q
 	}},
+	{"sensor-count", func(a *asker) Question { return a.everything(`SELECT count("value") FROM sensor`) }},
+	{"sensor-count-all", func(a *asker) Question { return a.everything(`SELECT count(*) FROM sensor`) }},
+	{"sensor-devices", func(a *asker) Question { return a.everything(`SHOW TAG VALUES FROM sensor WITH KEY = "device"`) }},
+}
+
+// everything is a question about all sensors over all of their time.
+func (a *asker) everything(text string) Question {
+	return Question{Fields: []string{"value"}, From: a.spec.Start, To: a.spec.End(), Text: text}
 }
 
 func (a *asker) site() []string {

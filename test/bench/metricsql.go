@@ -69,6 +69,12 @@ var forms = map[string]form{
 	"sensor-last-site": {every: atEnd, expression: func(q bench.Question, _ time.Duration) string {
 		return fmt.Sprintf("last_over_time(sensor_value{site=%q}[%s])", q.Hosts[0], lastWindow)
 	}},
+	"sensor-count": {every: atEnd, expression: func(q bench.Question, _ time.Duration) string {
+		return fmt.Sprintf("sum(count_over_time(sensor_value[%s]))", window(q.To.Sub(q.From)))
+	}},
+	"sensor-count-all": {every: atEnd, expression: func(q bench.Question, _ time.Duration) string {
+		return fmt.Sprintf(`sum(count_over_time({__name__=~"sensor_.*"}[%s])) by (__name__)`, window(q.To.Sub(q.From)))
+	}},
 }
 
 // formOf finds the form of a type.

@@ -36,7 +36,10 @@ func TestFormsComputeTheSame(t *testing.T) {
 			numbers[name] = numbersOf(t, turn{options: o, row: row{spec: spec}, load: load, peer: peers[name], dir: filepath.Join(t.TempDir(), name)})
 		}
 		for kind, ours := range numbers[timberline] {
-			theirs := numbers[victoriaMetrics][kind]
+			theirs, asked := numbers[victoriaMetrics][kind]
+			if !asked {
+				continue // there is no form of it
+			}
 			for i := range ours {
 				if !slices.EqualFunc(ours[i], theirs[i], near) {
 					t.Errorf("%s of %d hosts, question %d: %d numbers and %d numbers\n%.20v\n%.20v", kind, spec.Hosts, i, len(ours[i]), len(theirs[i]), ours[i], theirs[i])
@@ -73,6 +76,9 @@ func numbersOf(t *testing.T, turn turn) map[string][][]float64 {
 		questions, err := bench.Questions(turn.row.spec, kind, 3)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if _, ok := turn.peer.ask(questions[0], turn.row.spec); !ok {
+			continue
 		}
 		for _, q := range questions {
 			answer, err := turn.get(t.Context(), c, q)
@@ -134,11 +140,12 @@ func numbersIn(t *testing.T, text []byte) []float64 {
 	return found
 }
 
+// TestEveryTypeHasAForm but the list of the values of a tag, which is not asked for by a query in MetricsQL.
 func TestEveryTypeHasAForm(t *testing.T) {
 	for _, r := range rows(false) {
 		for _, kind := range bench.QuestionTypes(r.spec.Workload) {
-			if _, ok := formOf(kind); !ok {
-				t.Errorf("no form for %s", kind)
+			if _, ok := formOf(kind); ok == (kind == "sensor-devices") {
+				t.Errorf("%s: there is a form is %v", kind, ok)
 			}
 		}
 	}
