@@ -193,27 +193,38 @@ func (r *Reader) wantPages(b *BlockRef, fields []uint32, dst *Block) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	next := 0 // fields are mostly asked for in the order of the block
-	var mismatch error
-	err := b.eachField(func(f *fieldEntry, offset int64) bool {
-		if next >= len(fields) || fields[next] != f.number {
-			at := slices.Index(fields, f.number)
-			if at < 0 {
-				return true
+	var f fieldEntry
+	in := byteReader{b: b.fields}
+	at, before, next := b.offset+int64(b.seriesLen)+int64(b.timeLen), uint32(0), 0
+	for left := b.fieldCount; left > 0 && len(dst.wanted) <= len(fields); left-- {
+		readFieldHead(&in, &f, before)
+		body := in
+		skipFieldBody(&in, f.flags)
+		if in.bad || int64(f.pageLen) > r.dataEnd-at {
+			return r.lost(b.offset, "index entry of block", b.refSeries(), b.span, nil, "malformed field entries")
+		}
+		offset := at
+		before, at = f.number+1, at+int64(f.pageLen)
+		if next >= len(fields) || fields[next] != f.number { // they are mostly asked for in the order of the block
+			i := slices.Index(fields, f.number)
+			if i < 0 {
+				continue
 			}
-			next = at
+			next = i
+		}
+		readFieldCount(&body, &f, b.rows)
+		if body.bad {
+			return r.lost(b.offset, "index entry of block", b.refSeries(), b.span, nil, "malformed field entries")
 		}
 		c := &dst.columns[next].whole
 		if c.Type != f.stats.Type {
-			mismatch = r.lost(offset, pageName(f.number), b.refSeries(), b.span, nil, "type is %v in the index, %v in the schema", f.stats.Type, c.Type)
-			return false
+			return r.lost(offset, pageName(f.number), b.refSeries(), b.span, nil, "type is %v in the index, %v in the schema", f.stats.Type, c.Type)
 		}
 		c.Absent = false
-		dst.wanted = append(dst.wanted, wantedPage{entry: *f, offset: offset, column: next})
+		dst.wanted = append(dst.wanted, wantedPage{entry: f, offset: offset, column: next})
 		next++
-		return true
-	})
-	return errors.Join(err, mismatch)
+	}
+	return nil
 }
 
 // maxReadWaste is what one read may take too much to save another.

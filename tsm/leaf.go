@@ -102,14 +102,9 @@ func readFieldHead(in *byteReader, f *fieldEntry, before uint32) {
 // latter it sets the part that is of the field's type.
 func readFieldBody(in *byteReader, f *fieldEntry, span model.TimeRange, rows int) {
 	s, flags := &f.stats, f.flags
-	s.Type, s.Count, s.FirstTime, s.LastTime = model.FieldType(flags&entryTypeMask), int64(rows), span.Min, span.Max
-	if flags&entryPartial != 0 {
-		count := in.uvarint()
-		if count == 0 || count >= uint64(rows) {
-			in.fail()
-			return
-		}
-		s.Count = int64(count)
+	s.FirstTime, s.LastTime = span.Min, span.Max
+	if readFieldCount(in, f, rows); in.bad {
+		return
 	}
 	if flags&entryInner != 0 {
 		s.FirstTime += int64(in.uvarint())
@@ -121,6 +116,20 @@ func readFieldBody(in *byteReader, f *fieldEntry, span model.TimeRange, rows int
 	}
 	if flags&entryStats != 0 {
 		readStats(in, s, flags)
+	}
+}
+
+// readFieldCount reads the beginning of the body, the number of values, and sets the
+// type.
+func readFieldCount(in *byteReader, f *fieldEntry, rows int) {
+	f.stats.Type, f.stats.Count = model.FieldType(f.flags&entryTypeMask), int64(rows)
+	if f.flags&entryPartial != 0 {
+		count := in.uvarint()
+		if count == 0 || count >= uint64(rows) {
+			in.fail()
+			return
+		}
+		f.stats.Count = int64(count)
 	}
 }
 
