@@ -27,6 +27,7 @@ type memory struct {
 	cursor       int32 // node of the line before, as far as it is known
 	lastShape    int32 // of the line before, -1: none
 	hits, misses int   // lines whose spelling was known or not, since the last look
+	cold         int   // how often seek found nothing since it found something
 }
 
 // node is a spelling of a key with the shape of the line that had it.
@@ -115,8 +116,33 @@ func (m *memory) find(fp model.Fingerprint) int32 {
 	}
 }
 
+// After coldAfter lines in a row that are not remembered, seek looks for one of
+// coldEvery.
+const (
+	coldAfter = 256
+	coldEvery = 16
+)
+
+// seek does what find does, but not for each line when the memory has been of no
+// use for long: where series come in no order, or there are many more of them than
+// are remembered, looking for them costs more than it gives.
+func (m *memory) seek(fp model.Fingerprint) int32 {
+	if m.cold++; m.cold > coldAfter && m.cold%coldEvery != 0 {
+		return -1
+	}
+	n := m.find(fp)
+	if n >= 0 {
+		m.cold = 0
+	}
+	return n
+}
+
 // follow notes that a line had the spelling of key and the shape.
 func (m *memory) follow(key []byte, fp model.Fingerprint, shape int32) {
+	if m.cold > coldAfter && m.full(len(key)) {
+		m.last, m.lastShape = -1, shape
+		return
+	}
 	first := m.find(fp)
 	n, count := first, 0
 	for ; n >= 0 && m.nodes[n].shape != shape; count++ {

@@ -31,7 +31,7 @@ func (p *Parser) shapedLine(start int) (next int, ok bool) {
 			return 0, false
 		}
 		*fp = fingerprint.Of(key)
-		if at = m.find(*fp); at >= 0 {
+		if at = m.seek(*fp); at >= 0 {
 			guess, reserved = m.nodes[at].shape, m.nodes[at].reserved
 		} else if guess = m.lastShape; !m.shapes[guess].begins(key) {
 			return 0, false
