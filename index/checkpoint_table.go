@@ -122,6 +122,7 @@ type tableCursor struct {
 	rest    []byte
 	offset  uint64 // of the current block
 	key     []byte // name of the current entry; overwritten by next
+	shared  int    // how many bytes it has from the entry before
 	payload []byte // of the current entry; in the mapping
 	fail    error
 }
@@ -141,7 +142,7 @@ func (c *tableCursor) next() bool {
 		c.key = c.key[:0]
 	}
 	var err error
-	if c.key, c.rest, err = cutFrontCoded(c.rest, c.key); err == nil {
+	if c.key, c.rest, c.shared, err = cutShared(c.rest, c.key); err == nil {
 		n, rest, ok := cutUvarint(c.rest)
 		if ok && n <= uint64(len(rest)) {
 			c.payload, c.rest = rest[:n:n], rest[n:]

@@ -10,7 +10,12 @@ import (
 
 // posting reads a posting at the start of payload.
 func (b *base) posting(payload []byte) (p posting, rest []byte, err error) {
-	ref, rest, err := decodePosting(payload, nil)
+	return b.postingIn(payload, nil)
+}
+
+// postingIn is posting with room for a list.
+func (b *base) postingIn(payload []byte, list []uint32) (p posting, rest []byte, err error) {
+	ref, rest, err := decodePosting(payload, list)
 	if err != nil {
 		return p, nil, b.p.corrupt(0, err.Error())
 	}
@@ -180,29 +185,6 @@ func (k *baseKey) find(value string) (posting, bool, error) {
 	}
 	p, _, err := k.b.posting(payload)
 	return p, err == nil, err
-}
-
-func (k *baseKey) scan(prefix string, match func(value []byte) bool, take func(posting) error) error {
-	first, err := k.vals.seek([]byte(prefix))
-	if err != nil {
-		return err
-	}
-	c := tableCursor{t: k.vals, block: first}
-	for c.next() {
-		if cmp := comparePrefix(c.key, prefix); cmp < 0 || cmp == 0 && !match(c.key) {
-			continue
-		} else if cmp > 0 {
-			return nil
-		}
-		p, _, err := k.b.posting(c.payload)
-		if err != nil {
-			return err
-		}
-		if err := take(p); err != nil {
-			return err
-		}
-	}
-	return c.fail
 }
 
 // comparePrefix compares prefix with as many bytes of name.

@@ -443,19 +443,17 @@ func (k *deltaKey) snapshot() (names []nameRef, chunks [][]byte) {
 	return names, k.d.values.chunks
 }
 
-func (k *deltaKey) scan(prefix string, match func(value []byte) bool, take func(posting) error) error {
+func (k *deltaKey) addMatches(prefix string, plan *regexPlan, u *unionBuilder) error {
 	names, chunks := k.snapshot()
 	for i, ref := range names {
 		value := nameAt(chunks, ref)
-		if len(value) < len(prefix) || string(value[:len(prefix)]) != prefix || !match(value) {
+		if len(value) < len(prefix) || string(value[:len(prefix)]) != prefix || !plan.match(value) {
 			continue
 		}
 		k.d.mu.RLock()
 		p := k.postingLocked(i)
 		k.d.mu.RUnlock()
-		if err := take(p); err != nil {
-			return err
-		}
+		u.add(p)
 	}
 	return nil
 }

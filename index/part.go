@@ -37,9 +37,9 @@ type partKey interface {
 	// values returns the number of values.
 	values() int
 	find(value string) (posting, bool, error)
-	// scan calls take with the ids of each value that starts with prefix and
-	// that match accepts; in no particular order.
-	scan(prefix string, match func(value []byte) bool, take func(posting) error) error
+	// addMatches adds the ids of each value that starts with prefix and that the
+	// plan matches to u.
+	addMatches(prefix string, plan *regexPlan, u *unionBuilder) error
 	// cursor walks all values in order.
 	cursor() valueCursor
 }

@@ -115,6 +115,13 @@ func decodePosting(src []byte, list []uint32) (ref postingRef, rest []byte, err 
 }
 
 func cutUvarint(b []byte) (v uint64, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] < 0x80 { // most are so
+		return uint64(b[0]), b[1:], true
+	}
+	return cutLongUvarint(b)
+}
+
+func cutLongUvarint(b []byte) (v uint64, rest []byte, ok bool) {
 	v, w := binary.Uvarint(b)
 	if w <= 0 {
 		return 0, b, false

@@ -260,8 +260,7 @@ func (s *tagSearch) matchValues(f *model.TagFilter, k partKey) (*roaring.Bitmap,
 	}
 	plan := planRegex(f.Regex)
 	u := newUnion()
-	err := plan.scan(k, func(p posting) error { u.add(p); return nil })
-	if err != nil {
+	if err := plan.addMatches(k, u); err != nil {
 		return nil, err
 	}
 	bm := u.bitmap()

@@ -203,15 +203,21 @@ func appendFrontCoded(dst, prev, key []byte) []byte {
 
 // cutFrontCoded decodes one string into key, which holds the one before it.
 func cutFrontCoded(src, key []byte) (_ []byte, rest []byte, err error) {
+	key, rest, _, err = cutShared(src, key)
+	return key, rest, err
+}
+
+// cutShared is cutFrontCoded that tells how many bytes of key stayed.
+func cutShared(src, key []byte) (_ []byte, rest []byte, same int, err error) {
 	shared, rest, ok := cutUvarint(src)
 	if !ok || shared > uint64(len(key)) {
-		return key, src, errors.New("front coding shares more than there is")
+		return key, src, 0, errors.New("front coding shares more than there is")
 	}
 	n, rest, ok := cutUvarint(rest)
 	if !ok || n > uint64(len(rest)) || shared+n > maxSeriesKey {
-		return key, src, errors.New("front-coded string is cut short")
+		return key, src, 0, errors.New("front-coded string is cut short")
 	}
-	return append(key[:shared], rest[:n]...), rest[n:], nil
+	return append(key[:shared], rest[:n]...), rest[n:], int(shared), nil
 }
 
 // walkBlock calls fn with each key of the decoded block payload; the key is

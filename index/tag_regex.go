@@ -191,8 +191,8 @@ func (p *regexPlan) match(value []byte) bool {
 	return p.re.Match(value)
 }
 
-// scan calls take with the ids of the non-empty values of k that match.
-func (p *regexPlan) scan(k partKey, take func(posting) error) error {
+// addMatches adds the ids of the non-empty values of k that match to u.
+func (p *regexPlan) addMatches(k partKey, u *unionBuilder) error {
 	if p.isExact {
 		for _, value := range p.exact {
 			ids, ok, err := k.find(value)
@@ -200,18 +200,16 @@ func (p *regexPlan) scan(k partKey, take func(posting) error) error {
 				return err
 			}
 			if ok {
-				if err := take(ids); err != nil {
-					return err
-				}
+				u.add(ids)
 			}
 		}
 		return nil
 	}
 	if len(p.prefixes) == 0 {
-		return k.scan("", p.match, take)
+		return k.addMatches("", p, u)
 	}
 	for _, prefix := range p.prefixes {
-		if err := k.scan(prefix, p.match, take); err != nil {
+		if err := k.addMatches(prefix, p, u); err != nil {
 			return err
 		}
 	}
@@ -321,7 +319,7 @@ func (u *unionBuilder) addMatches(b *base, k regexKey, re *regexp.Regexp) error 
 		return err
 	}
 	plan := planRegex(re)
-	return plan.scan(key, func(p posting) error { u.add(p); return nil })
+	return plan.addMatches(key, u)
 }
 
 // put keeps bm, which must not be changed any more.
