@@ -98,6 +98,7 @@ func (h *Handler) Endpoints() []Endpoint {
 		{get, "/api/v2/buckets/:id/members", Administer, h.serveBucketMembers, nil},
 		{get, "/api/v2/buckets/:id/owners", Administer, h.serveBucketOwners, nil},
 		{get, "/api/v2/labels", Known, h.serveLabels, nil},
+		{get, "/api/v2/resources", Known, h.serveResources, nil},
 		{get, "/api/v2/telegrafs", Known, h.serveTelegrafs, nil},
 		{get, legacyPrefix, Administer, h.serveLegacyAuthorizations, nil},
 		{post, legacyPrefix, Administer, h.serveCreateLegacyAuthorization, nil},

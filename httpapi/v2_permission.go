@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -32,6 +33,11 @@ const (
 
 // adminResources are what an administrator's token is said to read and write.
 var adminResources = []string{authorizationResource, bucketResource, "orgs", "users", "dbrp"}
+
+// serveResources is GET /api/v2/resources: of what kinds a permission can be; `influx auth create --operator` asks.
+func (h *Handler) serveResources(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, adminResources)
+}
 
 // catalogPermissions returns what permissions of the v2 API mean here.
 func catalogPermissions(snap *catalog.Snapshot, list []permissionJSON) ([]catalog.Permission, *failure) {

@@ -168,7 +168,7 @@ func (k *baseKey) size() (int, error) {
 	if err != nil {
 		return 0, k.b.p.corrupt(0, err.Error())
 	}
-	return int(ref.n), nil
+	return ref.n, nil
 }
 
 func (k *baseKey) meets(bm *roaring.Bitmap) (bool, error) {

@@ -73,7 +73,13 @@ type Server struct {
 // listens. The process is killed when the test ends.
 func Start(t testing.TB, dataDir string, args ...string) *Server {
 	t.Helper()
-	s, err := Launch(Binary(t), dataDir, args...)
+	return StartWith(t, dataDir, nil, args...)
+}
+
+// StartWith is Start with more variables of the environment, NAME=value.
+func StartWith(t testing.TB, dataDir string, env []string, args ...string) *Server {
+	t.Helper()
+	s, err := launch(Binary(t), dataDir, env, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +94,14 @@ const startTimeout = 60 * time.Second
 
 // Launch is Start without a test.
 func Launch(binary, dataDir string, args ...string) (*Server, error) {
+	return launch(binary, dataDir, nil, args)
+}
+
+func launch(binary, dataDir string, env, args []string) (*Server, error) {
 	args = append([]string{"serve", "--data-dir", dataDir, "--http-addr", "127.0.0.1:0"}, args...)
 	s := &Server{cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	s.cmd.Env = append(environment(), "TIMBERLINE_MONITOR_STORE_ENABLED=false") // so that answers do not depend on the time
+	s.cmd.Env = append(s.cmd.Env, env...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err

@@ -47,8 +47,8 @@ func Start(t *testing.T) string {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-ended
+		_ = cmd.Process.Kill()
+		_ = <-ended
 		log.Close()
 	})
 	url := "http://" + address
