@@ -124,6 +124,7 @@ type HTTP struct {
 	IdleTimeout          time.Duration
 	MaxMessagePackMemory Size
 	BodyIdleTimeout      time.Duration
+	MinBodyRate          int
 	ResponseIdleTimeout  time.Duration
 	ShutdownTimeout      time.Duration
 	OTLPDatabase         string

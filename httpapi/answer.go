@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -13,23 +12,16 @@ import (
 //
 //	sink ─▶ indenter (pretty) ─▶ gzip (when accepted) ─▶ connection
 //
-// The header is sent with the first piece. A client that takes nothing for
-// longer than idle loses its connection.
+// The header is sent with the first piece. A client that takes nothing for too
+// long loses its connection (connection.go).
 type answer struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	status  int
-	idle    time.Duration
 	zip     *gzip.Writer // nil: plain
 	head    bool         // the header was sent
-	timed   bool         // the connection has a deadline for what is sent
 	taken   int64        // bytes before compression
 }
-
-// heldBytes is how much of an answer net/http holds back until it is complete:
-// nothing of an answer that is no longer waits for the client before its handler
-// returns.
-const heldBytes = 2048
 
 var gzipWriters = sync.Pool{New: func() any {
 	z, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
@@ -39,8 +31,8 @@ var gzipWriters = sync.Pool{New: func() any {
 	return z
 }}
 
-func newAnswer(w http.ResponseWriter, r *http.Request, contentType string, idle time.Duration) *answer {
-	a := &answer{w: w, control: http.NewResponseController(w), status: http.StatusOK, idle: idle}
+func newAnswer(w http.ResponseWriter, r *http.Request, contentType string) *answer {
+	a := &answer{w: w, control: http.NewResponseController(w), status: http.StatusOK}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Add("Vary", "Accept-Encoding")
 	if acceptsGzip(r) {
@@ -54,23 +46,11 @@ func newAnswer(w http.ResponseWriter, r *http.Request, contentType string, idle 
 // Write sends a piece.
 func (a *answer) Write(p []byte) (int, error) {
 	a.taken += int64(len(p))
-	if a.taken > heldBytes {
-		a.limit()
-	}
 	a.begin()
 	if a.zip != nil {
 		return a.zip.Write(p)
 	}
 	return a.w.Write(p)
-}
-
-// limit gives the client time for the next piece.
-func (a *answer) limit() {
-	if a.idle > 0 {
-		// Connections without deadlines, such as those of tests, go without.
-		a.control.SetWriteDeadline(time.Now().Add(a.idle))
-		a.timed = true
-	}
 }
 
 // begin sends the header once.
@@ -83,7 +63,6 @@ func (a *answer) begin() {
 
 // flush makes the client see what was written.
 func (a *answer) flush() error {
-	a.limit()
 	if a.zip != nil {
 		if err := a.zip.Flush(); err != nil {
 			return err
@@ -97,16 +76,10 @@ func (a *answer) close() error {
 	a.begin()
 	var err error
 	if a.zip != nil {
-		if a.timed {
-			a.limit()
-		}
 		err = a.zip.Close()
 		a.zip.Reset(io.Discard)
 		gzipWriters.Put(a.zip)
 		a.zip = nil
-	}
-	if a.timed {
-		a.control.SetWriteDeadline(time.Time{})
 	}
 	return err
 }

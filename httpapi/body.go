@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,11 +22,18 @@ import (
 // errTooLarge says that a body is above one of its limits.
 var errTooLarge = errors.New("body is too large")
 
+// errSlowBody says that a body does not come, or too slowly.
+var errSlowBody = errors.New("the body is too slow")
+
 const (
 	minBodyBytes  = 16 << 10 // what a body buffer begins with
 	idleBodyBytes = 4 << 20  // a larger buffer is not kept for the next body
 	ratioFloor    = 1 << 20  // inflated bytes below which the ratio is not looked at
 )
+
+// pieceBytes is how many bytes are copied or counted at once: such work cannot be interrupted, and while the collector waits for
+// its end all other requests do, too.
+const pieceBytes = 1 << 20
 
 // bodyReader reads the bodies of writes into buffers that are used again.
 type bodyReader struct {
@@ -54,7 +62,7 @@ func (b *bodyReader) read(w http.ResponseWriter, r *http.Request) (*body, error)
 	if b.limits.MaxBodyBytes > 0 && r.ContentLength > b.limits.MaxBodyBytes {
 		return nil, errTooLarge
 	}
-	wire := &wireReader{r: r.Body, left: b.limits.MaxBodyBytes, idle: b.limits.ReadIdle}
+	wire := &wireReader{r: r.Body, left: b.limits.MaxBodyBytes, idle: b.limits.ReadIdle, rate: b.limits.MinBodyRate, since: time.Now()}
 	if wire.idle > 0 {
 		wire.control = http.NewResponseController(w)
 	}
@@ -124,7 +132,9 @@ func (b *body) grow(n int) error {
 	}
 	if size > cap(b.data) {
 		data := make([]byte, len(b.data), size)
-		copy(data, b.data)
+		for at := 0; at < len(data); at += pieceBytes {
+			copy(data[at:], b.data[at:min(at+pieceBytes, len(data))])
+		}
 		b.data = data
 	}
 	return nil
@@ -138,7 +148,12 @@ const rowBytes = 96
 const sampleBytes = 16
 
 // lineRows returns how many points a body of line protocol may have.
-func lineRows(data []byte) int { return bytes.Count(data, []byte{'\n'}) }
+func lineRows(data []byte) (n int) {
+	for piece := range slices.Chunk(data, pieceBytes) {
+		n += bytes.Count(piece, []byte{'\n'})
+	}
+	return n
+}
 
 // sampleRows returns how many points a message of Prometheus or OTLP may have.
 func sampleRows(data []byte) int { return len(data) / sampleBytes }
@@ -165,12 +180,14 @@ func (b *body) forRows(rows func(data []byte) int, most int) error {
 // wire itself. hint is the expected size, which nobody vouches for.
 func (b *body) fill(src io.Reader, wire *wireReader, hint int64) error {
 	limits := &b.reader.limits
-	if err := b.grow(int(min(max(hint+1, 1), ratioFloor))); err != nil {
+	// Who only says that much will come gets memory for little.
+	room := int(min(max(hint+1, 1), ratioFloor))
+	if err := b.grow(min(room, minBodyBytes)); err != nil {
 		return err
 	}
 	for {
 		if len(b.data) == cap(b.data) {
-			if err := b.grow(cap(b.data)); err != nil {
+			if err := b.grow(max(cap(b.data), room-len(b.data))); err != nil {
 				return err
 			}
 		}
@@ -211,7 +228,7 @@ func (b *bodyReader) inflateGzip(out *body, wire *wireReader, length int64) erro
 	if err := out.grow(b.expected(packed.data)); err != nil {
 		return err
 	}
-	data, err := z.Gzip(out.data[:cap(out.data)], packed.data, &inflating{out, wire.taken})
+	data, err := z.Gzip(out.data[:cap(out.data)], packed.data, &inflating{out})
 	if err != nil {
 		return err
 	}
@@ -243,13 +260,13 @@ func (b *bodyReader) expected(packed []byte) int {
 // inflating is the room that a body being unpacked gets.
 type inflating struct {
 	body *body
-	wire int64
 }
 
-// Grow makes the body's buffer larger while the limits allow it.
-func (g *inflating) Grow(data []byte) ([]byte, error) {
+// Grow makes the body's buffer larger while the limits allow it. The ratio is that of what was read so far: a body that
+// begins as a bomb is not unpacked any further.
+func (g *inflating) Grow(data []byte, read int) ([]byte, error) {
 	b := g.body
-	if b.reader.limits.inflatedTooLarge(int64(len(data))+1, g.wire) {
+	if b.reader.limits.inflatedTooLarge(int64(len(data))+1, int64(read)) {
 		return nil, errTooLarge
 	}
 	b.data = data
@@ -287,6 +304,9 @@ func (b *bodyReader) inflateSnappy(out *body, wire *wireReader, length int64) er
 		return err
 	}
 	if bytes.HasPrefix(packed.data, []byte(snappyStream)) {
+		if b.limits.inflatedTooLarge(streamSize(packed.data), wire.taken) {
+			return errTooLarge
+		}
 		return out.fill(snappy.NewReader(bytes.NewReader(packed.data)), wire, 0)
 	}
 	size, err := snappy.DecodedLen(packed.data)
@@ -295,6 +315,9 @@ func (b *bodyReader) inflateSnappy(out *body, wire *wireReader, length int64) er
 	}
 	if b.limits.inflatedTooLarge(int64(size), wire.taken) {
 		return errTooLarge
+	}
+	if size > snappyRatio*len(packed.data) { // before memory is taken for it
+		return snappy.ErrCorrupt
 	}
 	if err := out.grow(max(size, 1)); err != nil {
 		return err
@@ -307,6 +330,34 @@ func (b *bodyReader) inflateSnappy(out *body, wire *wireReader, length int64) er
 	return nil
 }
 
+// snappyRatio is more than what a byte of snappy can inflate to: three of them stand for 64 at most.
+const snappyRatio = 32
+
+// streamSize returns to how many bytes the chunks of the framed form say that they inflate, up to the first one that is
+// broken.
+func streamSize(data []byte) (size int64) {
+	const head, sum = 4, 4 // a byte of type and three of length; a checksum in front of the data
+	for len(data) >= head {
+		kind, n := data[0], int(data[1])|int(data[2])<<8|int(data[3])<<16
+		data = data[head:]
+		if n > len(data) || kind <= 1 && n < sum {
+			return size
+		}
+		switch chunk := data[:n]; kind {
+		case 0:
+			inflated, err := snappy.DecodedLen(chunk[sum:])
+			if err != nil {
+				return size
+			}
+			size += int64(inflated)
+		case 1:
+			size += int64(n - sum)
+		}
+		data = data[n:]
+	}
+	return size
+}
+
 // wireReader reads what comes over the wire, counts it and stops at the limit.
 type wireReader struct {
 	r       io.Reader
@@ -314,6 +365,8 @@ type wireReader struct {
 	taken   int64
 	control *http.ResponseController
 	idle    time.Duration
+	rate    int // bytes a second, once idle has passed since the beginning; 0: no limit
+	since   time.Time
 }
 
 func (w *wireReader) Read(p []byte) (int, error) {
@@ -327,7 +380,12 @@ func (w *wireReader) Read(p []byte) (int, error) {
 		return n, errTooLarge
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = fmt.Errorf("the body stopped for %s: %w", w.idle, err)
+		err = fmt.Errorf("the body stopped for %s: %w", w.idle, errSlowBody)
+	}
+	if err == nil && w.rate > 0 && w.idle > 0 {
+		if took := time.Since(w.since); took > w.idle && float64(w.taken) < took.Seconds()*float64(w.rate) {
+			return n, fmt.Errorf("the body brought %d bytes in %s: %w", w.taken, took.Round(time.Second), errSlowBody)
+		}
 	}
 	return n, err
 }

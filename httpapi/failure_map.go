@@ -32,6 +32,17 @@ func busy(err error) failure {
 	return failure{status: http.StatusServiceUnavailable, text: text, retry: true}
 }
 
+// bodyFailed says why the body of a request could not be read, and counts what was too large or too slow.
+func (h *Handler) bodyFailed(r *http.Request, err error) failure {
+	switch {
+	case errors.Is(err, errTooLarge):
+		h.counters.largeBodies.note(fmt.Sprintf("%s %s: the body is above one of its limits", r.Method, r.URL.Path), clientAddress(r), h.opt.Clock.Now())
+	case errors.Is(err, errSlowBody):
+		h.counters.slowBodies.note(fmt.Sprintf("%s %s: %v", r.Method, r.URL.Path, err), clientAddress(r), h.opt.Clock.Now())
+	}
+	return bodyFailure(err)
+}
+
 // bodyFailure says why a body could not be read.
 func bodyFailure(err error) failure {
 	switch {

@@ -73,8 +73,9 @@ type Limits struct {
 	MaxRows         int // of an answer that is not chunked; 0: no limit
 	MaxMsgpackBytes int // of an answer in MessagePack; 0: 256 MiB
 
+	MinBodyRate int // bytes a second that a body must bring on average once it takes longer than ReadIdle; 0: no limit
+
 	ReadIdle time.Duration // a body must bring its next bytes in this time; 0: 60 s, negative: no limit
-	SendIdle time.Duration // a client must take a piece of an answer in this time; 0: 60 s, negative: no limit
 }
 
 // Memory is an account of bytes, such as one of internal/budget.
@@ -93,7 +94,6 @@ func (o *Options) EnsureDefaults() {
 	def(&o.Limits.MaxInflateRatio, 200)
 	def(&o.Limits.MaxMsgpackBytes, 256<<20)
 	def(&o.Limits.ReadIdle, time.Minute)
-	def(&o.Limits.SendIdle, time.Minute)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -125,7 +125,7 @@ func (o *Options) Validate() error {
 		name  string
 		value int64
 	}{
-		{"MaxPoints", int64(l.MaxPoints)}, {"MaxConcurrentWrites", int64(l.MaxConcurrentWrites)}, {"MaxEnqueuedWrites", int64(l.MaxEnqueuedWrites)},
+		{"MaxPoints", int64(l.MaxPoints)}, {"MinBodyRate", int64(l.MinBodyRate)}, {"MaxConcurrentWrites", int64(l.MaxConcurrentWrites)}, {"MaxEnqueuedWrites", int64(l.MaxEnqueuedWrites)},
 		{"EnqueuedWriteTimeout", int64(l.EnqueuedWriteTimeout)}, {"WriteTimeout", int64(l.WriteTimeout)},
 		{"MaxRows", int64(l.MaxRows)}, {"MaxMsgpackBytes", int64(l.MaxMsgpackBytes)},
 	} {

@@ -107,7 +107,7 @@ func (h *Handler) servePromRead(w http.ResponseWriter, r *http.Request) {
 	alwaysSnappy(r)
 	b, err := h.bodies.read(w, r)
 	if err != nil {
-		writeFailure(w, bodyFailure(err))
+		writeFailure(w, h.bodyFailed(r, err))
 		return
 	}
 	ask, err := remote.DecodeRead(b.data)
@@ -145,7 +145,7 @@ func (h *Handler) servePromRead(w http.ResponseWriter, r *http.Request) {
 		header.Set("Content-Type", "application/x-protobuf")
 		header.Set("Content-Encoding", "snappy")
 		header.Set("Content-Length", strconv.Itoa(len(body)))
-		w.Write(body)
+		w.Write(body) // the connection sees to it that this ends
 		h.counters.queryBytes.Add(int64(len(body)))
 	}
 }

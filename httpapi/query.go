@@ -28,7 +28,7 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 	pretty := parameters.Get("pretty") == "true"
 	form, err := h.bodies.requestForm(w, r, parameters)
 	if err != nil {
-		h.refuseQuery(w, r, pretty, bodyFailure(err))
+		h.refuseQuery(w, r, pretty, h.bodyFailed(r, err))
 		return
 	}
 	q, f := newQueryForm(r, form)
@@ -68,7 +68,7 @@ func (h *Handler) runQuery(w http.ResponseWriter, r *http.Request, engine Engine
 		enc encoder
 	)
 	begin := func() {
-		a = newAnswer(w, r, kind, h.opt.Limits.SendIdle)
+		a = newAnswer(w, r, kind)
 		enc = h.newEncoder(a, kind, q, pretty)
 	}
 	emit := func(res *query.Result) error {
@@ -125,7 +125,7 @@ func (h *Handler) refuseQuery(w http.ResponseWriter, r *http.Request, pretty boo
 	}
 	setErrorHeaders(w.Header(), f)
 	kind := answerType(r)
-	a := newAnswer(w, r, kind, h.opt.Limits.SendIdle)
+	a := newAnswer(w, r, kind)
 	a.status = f.status
 	enc := h.newEncoder(a, kind, &queryForm{}, pretty)
 	if err := errors.Join(enc.end(errors.New(f.text)), a.close()); err != nil {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/timberlinedb/timberline/internal/clock"
 )
 
 // ServerOptions are the settings of a Server.
@@ -21,19 +23,28 @@ type ServerOptions struct {
 	ReadHeaderTimeout time.Duration
 	// IdleTimeout is how long a connection may wait for its next request; 0: 120 s.
 	IdleTimeout time.Duration
+	// SendIdle is the time a client has to take the next piece of an answer; 0:
+	// 60 s, negative: without limit.
+	SendIdle time.Duration
 	// MaxHeaderBytes bounds the header, the URL included; 0: 1 MiB.
 	MaxHeaderBytes int
 	// TLS encrypts connections; nil: they are plain.
 	TLS *TLS
 	// Log receives errors of connections; nil: slog.Default.
 	Log *slog.Logger
+	// Clock tells the time of what is counted; nil: clock.System.
+	Clock clock.Clock
 }
 
 // EnsureDefaults fills in what is empty.
 func (o *ServerOptions) EnsureDefaults() {
 	def(&o.ReadHeaderTimeout, 10*time.Second)
 	def(&o.IdleTimeout, 120*time.Second)
+	def(&o.SendIdle, time.Minute)
 	def(&o.MaxHeaderBytes, 1<<20)
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -42,7 +53,7 @@ func (o *ServerOptions) EnsureDefaults() {
 // Server listens and serves a handler. Its goroutines accept connections and look
 // after TLS files until Close.
 type Server struct {
-	listener net.Listener
+	listener *connections
 	http     *http.Server
 	tls      *TLS // nil: connections are plain
 	stop     context.CancelFunc
@@ -61,11 +72,9 @@ func Listen(ctx context.Context, h http.Handler, opt ServerOptions) (*Server, er
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP: %w", err)
 	}
-	if opt.MaxConnections > 0 {
-		l = &limitedListener{Listener: l, slots: make(chan struct{}, opt.MaxConnections)}
-	}
+	conns := &connections{Listener: l, most: opt.MaxConnections, idle: opt.SendIdle, clock: opt.Clock, began: time.Now()}
 	s := &Server{
-		listener: l,
+		listener: conns,
 		http: &http.Server{
 			Handler:           h,
 			ReadHeaderTimeout: opt.ReadHeaderTimeout,
@@ -101,6 +110,9 @@ func (s *Server) serve() {
 // Addr returns the address that the server listens on.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
+// Connections returns numbers about the connections.
+func (s *Server) Connections() ConnectionStatistics { return s.listener.statistics() }
+
 // Failed delivers the error that ended the serving, and is closed when it has
 // ended.
 func (s *Server) Failed() <-chan error { return s.failed }
@@ -118,38 +130,4 @@ func (s *Server) Close(ctx context.Context) error {
 		s.closeErr = err
 	})
 	return s.closeErr
-}
-
-// limitedListener closes connections that come while all slots are taken.
-type limitedListener struct {
-	net.Listener
-	slots chan struct{}
-}
-
-// Accept returns the next connection for which there is a slot.
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case l.slots <- struct{}{}:
-			return &limitedConn{Conn: c, slots: l.slots}, nil
-		default:
-			c.Close()
-		}
-	}
-}
-
-type limitedConn struct {
-	net.Conn
-	slots chan struct{}
-	once  sync.Once
-}
-
-// Close closes the connection and gives its slot back.
-func (c *limitedConn) Close() error {
-	c.once.Do(func() { <-c.slots })
-	return c.Conn.Close()
 }

@@ -114,12 +114,81 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "the body stopped for 50ms") {
 		t.Errorf("got %s %s", resp.Status, body)
 	}
+	if got := h.Statistics().SlowBodies; got.Count != 1 || got.Client != "127.0.0.1" || !strings.HasPrefix(got.Last, "POST /write: the body stopped for 50ms") {
+		t.Errorf("counted is %+v", got)
+	}
+}
+
+// TestTricklingBodyIsCutOff sends a byte now and then.
+func TestTricklingBodyIsCutOff(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.Limits.ReadIdle, o.Limits.MinBodyRate = 100*time.Millisecond, 1000 })
+	_, base := h.serve(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, "POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nm f")
+	go func() {
+		for range 1000 {
+			if _, err := conn.Write([]byte("x")); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != 400 || !strings.Contains(string(body), "the body is too slow") {
+		t.Errorf("got %s %s", resp.Status, body)
+	}
+	if got := h.Statistics().SlowBodies; got.Count != 1 {
+		t.Errorf("counted is %+v", got)
+	}
+}
+
+// TestSlowReaderIsCutOff asks for an answer without end and takes nothing of it.
+func TestSlowReaderIsCutOff(t *testing.T) {
+	h := newHouse(t)
+	ended := make(chan error, 10)
+	h.engine.do = func(_ context.Context, _ query.Request, emit func(*query.Result) error) error {
+		var err error
+		for i := 0; err == nil; i++ {
+			err = emit(result(i))
+		}
+		ended <- err
+		return err
+	}
+	s, base := h.serve(t, func(o *ServerOptions) { o.SendIdle = 50 * time.Millisecond })
+	for _, target := range []string{"/query?q=x&chunked=true", "/query?q=x"} {
+		before := s.Connections()
+		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.(*net.TCPConn).SetReadBuffer(4096)
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target)
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s goes on", target)
+		}
+		conn.Close()
+		got := s.Connections()
+		if got.SlowReaders.Count <= before.SlowReaders.Count || got.SlowReaders.Client != "127.0.0.1" || got.SlowReaders.Last != "the client took nothing of an answer for 50ms" {
+			t.Errorf("%s: counted is %+v", target, got)
+		}
+	}
 }
 
 // TestSlowQueryOutlivesTheReadDeadline checks that the deadline of a body does
 // not end the query that came with it.
 func TestSlowQueryOutlivesTheReadDeadline(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.Limits.ReadIdle, o.Limits.SendIdle = 20*time.Millisecond, 20*time.Millisecond })
+	h := newHouse(t, func(o *Options) { o.Limits.ReadIdle = 20 * time.Millisecond })
 	h.engine.do = func(ctx context.Context, _ query.Request, emit func(*query.Result) error) error {
 		for i := range 2 {
 			time.Sleep(60 * time.Millisecond)
@@ -132,7 +201,7 @@ func TestSlowQueryOutlivesTheReadDeadline(t *testing.T) {
 		}
 		return nil
 	}
-	_, base := h.serve(t)
+	_, base := h.serve(t, func(o *ServerOptions) { o.SendIdle = 20 * time.Millisecond })
 	for range 2 {
 		resp, err := http.Post(base+"/query?chunked=true", "application/x-www-form-urlencoded", strings.NewReader("q=x"))
 		if err != nil {
@@ -148,7 +217,7 @@ func TestSlowQueryOutlivesTheReadDeadline(t *testing.T) {
 
 func TestConnectionLimit(t *testing.T) {
 	h := newHouse(t)
-	_, base := h.serve(t, func(o *ServerOptions) { o.MaxConnections = 1 })
+	s, base := h.serve(t, func(o *ServerOptions) { o.MaxConnections = 1 })
 	first := get(t, base+"/ping")
 	first.Body.Close()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
@@ -159,6 +228,9 @@ func TestConnectionLimit(t *testing.T) {
 	io.WriteString(conn, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("a second connection was served")
+	}
+	if got := s.Connections(); got.Refused.Count != 1 || got.Refused.Client != "127.0.0.1" || got.Open != 1 || got.Accepted != 1 {
+		t.Errorf("counted is %+v", got)
 	}
 	conn.Close()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()

@@ -16,6 +16,8 @@ type counters struct {
 	remoteNotNumbers, remoteHistograms, remoteRefused                atomic.Int64
 	throttled, authFailures                                          atomic.Int64
 	writeLatency, queryLatency                                       histogram
+
+	slowBodies, largeBodies incident
 }
 
 // Statistics are the numbers of a handler since it was made.
@@ -37,6 +39,9 @@ type Statistics struct {
 	RemoteRefused                     int64 // samples that could not become points
 
 	WriteLatency, QueryLatency Histogram
+
+	SlowBodies  Incident // bodies that were given up because nothing, or too little, came of them any more
+	LargeBodies Incident // bodies that were refused with 413, before or after decompression
 }
 
 // Histogram counts durations by size.
@@ -103,6 +108,7 @@ func (h *Handler) Statistics() Statistics {
 		WriteBytes: c.writeBytes.Load(), ThrottledWrites: c.throttled.Load(), PointsDropped: c.pointsDropped.Load(),
 		PromWrites: c.promWrites.Load(), PromReads: c.promReads.Load(), OTLPWrites: c.otlpWrites.Load(),
 		RemoteNotNumbers: c.remoteNotNumbers.Load(), RemoteHistograms: c.remoteHistograms.Load(), RemoteRefused: c.remoteRefused.Load(),
+		SlowBodies: c.slowBodies.snapshot(), LargeBodies: c.largeBodies.snapshot(),
 		WriteLatency: c.writeLatency.snapshot(), QueryLatency: c.queryLatency.snapshot(),
 	}
 }

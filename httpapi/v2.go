@@ -115,7 +115,7 @@ func (h *Handler) decodeJSON(w http.ResponseWriter, r *http.Request, into any) *
 	}
 	b, err := h.bodies.read(w, r)
 	if err != nil {
-		f := bodyFailure(err)
+		f := h.bodyFailed(r, err)
 		return &f
 	}
 	defer b.release()

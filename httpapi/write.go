@@ -171,7 +171,7 @@ func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, rows func(dat
 	}
 	defer b.release()
 	if err != nil {
-		refuse(w, bodyFailure(err))
+		refuse(w, h.bodyFailed(r, err))
 		return
 	}
 	h.counters.writeBytes.Add(int64(len(b.data)))

@@ -382,3 +382,50 @@ func TestThrottle(t *testing.T) {
 		t.Errorf("%d writes were throttled, want 3", s.ThrottledWrites)
 	}
 }
+
+// TestSnappyClaims sends what says of itself that it inflates to more than it can or may.
+func TestSnappyClaims(t *testing.T) {
+	stream := func(chunks ...string) []byte { return []byte(snappyStream + strings.Join(chunks, "")) }
+	for _, c := range []struct {
+		data []byte
+		want int64
+	}{
+		{nil, 0},
+		{stream(), 0},
+		{stream("\x01\x07\x00\x00ssssabc"), 3},
+		{stream("\x00\x07\x00\x00ssss\x05ab", "\x01\x05\x00\x00ssssx"), 6},
+		{stream("\x01\x05\x00\x00ssssx", "\x01\xff\xff\x00ssssx"), 1}, // cut short
+		{stream("\x00\x03\x00\x00sss"), 0},
+		{stream("\x00\x05\x00\x00ssss\xff"), 0},
+	} {
+		if got := streamSize(c.data); got != c.want {
+			t.Errorf("%q says that it has %d bytes, want %d", c.data, got, c.want)
+		}
+	}
+	text := bytes.Repeat([]byte("m v=1\n"), 100_000)
+	var framed bytes.Buffer
+	w := snappy.NewBufferedWriter(&framed)
+	w.Write(text)
+	w.Close()
+	if got := streamSize(framed.Bytes()); got != int64(len(text)) {
+		t.Errorf("the framed form says that it has %d bytes, want %d", got, len(text))
+	}
+	if ratio := len(text) / len(snappy.Encode(nil, text)); ratio >= snappyRatio || ratio < 10 {
+		t.Errorf("a block inflates to %d times its size", ratio)
+	}
+}
+
+// TestInflateStopsEarly sends a body whose beginning inflates too much and whose whole does not.
+func TestInflateStopsEarly(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.Limits.MaxInflateRatio = 50 })
+	var noise strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&noise, "m,h=%x v=%d\n", i*i*2654435761, i)
+	}
+	bomb, calm := pack(t, "gzip", strings.Repeat("m v=1\n", 1<<20)), pack(t, "gzip", noise.String())
+	if whole := (6<<20 + noise.Len()) / (len(bomb) + len(calm)); whole > 25 {
+		t.Fatalf("the whole inflates to %d times its size", whole)
+	}
+	want(t, h.ask("POST", "/write?db=d", bomb+calm, "Content-Encoding", "gzip"), 413, `{"error":"Request Entity Too Large"}`+"\n")
+	want(t, h.ask("POST", "/write?db=d", calm, "Content-Encoding", "gzip"), 204, "")
+}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -105,6 +106,15 @@ func (c *counters) notice(notice Notice, rows int, e Example) {
 func (w *Writer) failed(err error, rows int, client, database string) error {
 	w.metrics.add(causeOf(err), rows, Example{Reason: err.Error(), Client: client, Database: database, Time: w.clock.Now()})
 	return err
+}
+
+// newlines counts the line ends of a body, a megabyte at once: the runtime cannot
+// interrupt a count of many of them.
+func newlines(body []byte) (n int) {
+	for piece := range slices.Chunk(body, 1<<20) {
+		n += bytes.Count(piece, []byte{'\n'})
+	}
+	return n
 }
 
 // points returns how many lines of a body may be points, without parsing it:

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,7 +115,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err != nil {
 		return w.failed(err, points(req.Body), req.Client, req.Database)
 	}
-	if limit := req.MaxPoints; limit > 0 && bytes.Count(req.Body, []byte{'\n'}) >= limit {
+	if limit := req.MaxPoints; limit > 0 && newlines(req.Body) >= limit {
 		if n := points(req.Body); n > limit {
 			return w.failed(&TooManyPointsError{n, limit}, n, req.Client, req.Database)
 		}

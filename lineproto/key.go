@@ -6,6 +6,10 @@ import (
 	"github.com/timberlinedb/timberline/model"
 )
 
+// hopelessKeyBytes is the length of a key of which nothing but the length is looked
+// at: a line may have a million tags.
+const hopelessKeyBytes = 4 * model.MaxKeyBytes
+
 // ParseKey unescapes, sorts and validates a raw key: a measurement and its
 // tags as a line spells them, without the space that ends them. The tags are
 // appended to dst[:0]. What had escapes is appended to arena, which is returned
@@ -13,6 +17,9 @@ import (
 // to refuse the line.
 func ParseKey(raw []byte, dst model.Tags, arena []byte) (measurement []byte, tags model.Tags, arenaOut []byte, err error) {
 	tags = dst[:0]
+	if len(raw) > hopelessKeyBytes {
+		return nil, tags, arena, keyTooLong(len(raw))
+	}
 	measurement, rest, err := cutMeasurement(raw)
 	if err != nil {
 		return nil, tags, arena, err

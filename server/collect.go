@@ -28,6 +28,7 @@ func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 	}
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectHTTP(c, s.handler.Statistics(), s.writer.Metrics(), s.http.Addr()) }))
 	m.Register(monitor.SourceFunc(s.collectRefusals))
+	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectConnections(c, s.http.Connections()) }))
 	m.Register(monitor.SourceFunc(s.collectConflicts))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		for _, l := range s.currentListeners() {
@@ -69,6 +70,8 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, w ingest.Metrics, b
 	c.Counter("http_auth_failures_total", "Requests whose credentials were missing, wrong, or not looked at after too many failures.", float64(h.AuthFailures))
 	c.Counter("http_panics_total", "Requests that failed by a fault of the server.", float64(h.RecoveredPanics))
 	c.Counter("http_writes_throttled_total", "Writes refused because too many were running.", float64(h.ThrottledWrites))
+	c.Counter("http_bodies_too_large_total", "Bodies that were refused with 413, before or after decompression.", float64(h.LargeBodies.Count))
+	c.Counter("http_bodies_too_slow_total", "Bodies that were given up because nothing, or too little, came of them any more.", float64(h.SlowBodies.Count))
 	c.Counter("http_write_bytes_total", "Bytes of bodies of writes, as sent.", float64(h.WriteBytes))
 	c.Counter("http_prometheus_writes_total", "Remote writes of Prometheus.", float64(h.PromWrites))
 	c.Counter("http_prometheus_reads_total", "Remote reads of Prometheus.", float64(h.PromReads))
@@ -81,6 +84,13 @@ func collectHTTP(c *monitor.Collector, h httpapi.Statistics, w ingest.Metrics, b
 		Bounds: h.WriteLatency.Bounds, Counts: h.WriteLatency.Counts, Sum: h.WriteLatency.Sum})
 	c.Histogram(monitor.Histogram{Name: "http_query_duration_seconds", Help: "Time of a query.",
 		Bounds: h.QueryLatency.Bounds, Counts: h.QueryLatency.Counts, Sum: h.QueryLatency.Sum})
+}
+
+func collectConnections(c *monitor.Collector, n httpapi.ConnectionStatistics) {
+	c.Gauge("http_connections_open", "Connections at the HTTP address.", float64(n.Open))
+	c.Counter("http_connections_total", "Connections that were accepted.", float64(n.Accepted))
+	c.Counter("http_connections_refused_total", "Connections that were one too many.", float64(n.Refused.Count))
+	c.Counter("http_slow_readers_total", "Connections that were closed because the client took nothing of an answer any more.", float64(n.SlowReaders.Count))
 }
 
 func collectTLS(c *monitor.Collector, t httpapi.TLSStatistics) {

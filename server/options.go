@@ -58,7 +58,7 @@ func httpOptions(cfg config.Config, log *slog.Logger, memory *budget.Account) ht
 			MaxRows:              h.MaxRowLimit,
 			MaxMsgpackBytes:      int(h.MaxMessagePackMemory),
 			ReadIdle:             h.BodyIdleTimeout,
-			SendIdle:             h.ResponseIdleTimeout,
+			MinBodyRate:          h.MinBodyRate,
 		},
 	}
 }
@@ -86,6 +86,7 @@ func listenOptions(cfg config.Config, log *slog.Logger) httpapi.ServerOptions {
 		MaxConnections:    h.MaxConnectionLimit,
 		ReadHeaderTimeout: h.ReadHeaderTimeout,
 		IdleTimeout:       h.IdleTimeout,
+		SendIdle:          h.ResponseIdleTimeout,
 		MaxHeaderBytes:    int(h.MaxHeaderSize),
 		Log:               log,
 	}

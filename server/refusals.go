@@ -38,7 +38,7 @@ func (s *Server) refusals() refusals {
 	all = append(all, refusal{
 		reason: "field_conflict_kept", points: s.writer.Metrics().Kept, last: "SHOW FIELD CONFLICTS ON a database tells them",
 	})
-	all = all.ofRequests(s.handler.Statistics())
+	all = all.ofRequests(s.handler.Statistics()).ofConnections(s.http.Connections())
 	all = all.ofStore(s.store.Metrics())
 	for _, l := range s.currentListeners() {
 		all = all.ofListener(l.Metrics())
@@ -56,7 +56,18 @@ func (all refusals) ofRequests(h httpapi.Statistics) refusals {
 		refusal{reason: "remote_histograms", points: h.RemoteHistograms},
 		refusal{reason: "remote_refused", points: h.RemoteRefused},
 		refusal{reason: "writes_throttled", points: h.ThrottledWrites, last: "requests whose body was not read"},
+		ofIncident("body_too_large", h.LargeBodies),
+		ofIncident("slow_body", h.SlowBodies),
 	)
+}
+
+func (all refusals) ofConnections(c httpapi.ConnectionStatistics) refusals {
+	return append(all, ofIncident("connection_refused", c.Refused), ofIncident("slow_reader", c.SlowReaders))
+}
+
+// ofIncident tells of requests or connections, of which nobody knows how many points they would have brought.
+func ofIncident(reason string, i httpapi.Incident) refusal {
+	return refusal{reason: reason, points: i.Count, last: i.Last, client: i.Client, at: i.Time}
 }
 
 func (all refusals) ofStore(m tsdb.Metrics) refusals {

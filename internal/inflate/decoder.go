@@ -11,8 +11,9 @@ import (
 // Buffer is memory for what is unpacked.
 type Buffer interface {
 	// Grow returns a slice that begins with the bytes of out, all of which are
-	// in use, and is longer; or the error that ends the unpacking.
-	Grow(out []byte) ([]byte, error)
+	// in use, and is longer; or the error that ends the unpacking. They were
+	// unpacked from at most read bytes of the source.
+	Grow(out []byte, read int) ([]byte, error)
 }
 
 // Decoder unpacks gzip. Its memory, about 20 KiB, is used again; the zero value
@@ -78,12 +79,24 @@ func (d *Decoder) members() error {
 		written := d.out[d.base:d.end]
 		sum := binary.LittleEndian.Uint32(d.in[d.pos:])
 		size := binary.LittleEndian.Uint32(d.in[d.pos+4:])
-		if sum != crc32.ChecksumIEEE(written) || size != uint32(len(written)) {
+		if sum != checksum(written) || size != uint32(len(written)) {
 			return gzip.ErrChecksum
 		}
 		d.pos += 8
 	}
 	return nil
+}
+
+// step is how many bytes are summed up at once: that cannot be interrupted, and while
+// the collector waits for its end all goroutines do.
+const step = 1 << 20
+
+func checksum(data []byte) (sum uint32) {
+	for len(data) > step {
+		sum = crc32.Update(sum, crc32.IEEETable, data[:step])
+		data = data[step:]
+	}
+	return crc32.Update(sum, crc32.IEEETable, data)
 }
 
 // Flags of a gzip header (RFC 1952).
@@ -155,7 +168,7 @@ func headerText(b []byte) (int, error) {
 
 // grow makes room for more output.
 func (d *Decoder) grow() error {
-	out, err := d.buffer.Grow(d.out[:d.end])
+	out, err := d.buffer.Grow(d.out[:d.end], d.pos)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type slack struct {
 
 var errFull = errors.New("no more room")
 
-func (s slack) Grow(out []byte) ([]byte, error) {
+func (s slack) Grow(out []byte, _ int) ([]byte, error) {
 	if s.limit > 0 && len(out) >= s.limit {
 		return nil, errFull
 	}
