@@ -144,9 +144,6 @@ func (b *body) grow(n int) error {
 // the log's frame, its series.
 const rowBytes = 96
 
-// sampleBytes is about what a sample of Prometheus or OTLP takes in its message, at least.
-const sampleBytes = 16
-
 // lineRows returns how many points a body of line protocol may have.
 func lineRows(data []byte) (n int) {
 	for piece := range slices.Chunk(data, pieceBytes) {
@@ -155,16 +152,13 @@ func lineRows(data []byte) (n int) {
 	return n
 }
 
-// sampleRows returns how many points a message of Prometheus or OTLP may have.
-func sampleRows(data []byte) int { return len(data) / sampleBytes }
-
 // forRows takes the memory that storing a large body's points needs. Small bodies go without: what they need is gone in a
 // moment.
-func (b *body) forRows(rows func(data []byte) int, most int) error {
+func (b *body) forRows(most int) error {
 	if len(b.data) <= ratioFloor || b.reader.memory == nil {
 		return nil
 	}
-	n := rows(b.data)
+	n := lineRows(b.data)
 	if most > 0 {
 		n = min(n, most) // with more than that nothing is stored
 	}
@@ -313,7 +307,7 @@ func (b *bodyReader) inflateSnappy(out *body, wire *wireReader, length int64) er
 	if err != nil {
 		return err
 	}
-	if b.limits.inflatedTooLarge(int64(size), wire.taken) {
+	if b.limits.inflatedTooLarge(int64(size), wire.taken) || size > maxSnappyBlock {
 		return errTooLarge
 	}
 	if size > snappyRatio*len(packed.data) { // before memory is taken for it
@@ -329,6 +323,9 @@ func (b *bodyReader) inflateSnappy(out *body, wire *wireReader, length int64) er
 	out.data = data
 	return nil
 }
+
+// maxSnappyBlock bounds a block, which is unpacked without an interruption. Prometheus sends some hundred kilobytes.
+const maxSnappyBlock = 32 << 20
 
 // snappyRatio is more than what a byte of snappy can inflate to: three of them stand for 64 at most.
 const snappyRatio = 32

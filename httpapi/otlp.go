@@ -27,11 +27,14 @@ func (h *Handler) serveMetricsWrite(w http.ResponseWriter, r *http.Request) {
 		refuse(w, *f)
 		return
 	}
-	h.withBody(w, r, sampleRows, refuse, func(ctx context.Context, backend *Backend, data []byte) {
-		points := pointsPool.Get().(*remote.Points)
-		defer func() { points.Reset(); pointsPool.Put(points) }()
-		points.Limit(h.opt.Limits.MaxPoints)
+	h.withBody(w, r, refuse, func(ctx context.Context, backend *Backend, data []byte) {
+		points, release := h.lendPoints()
+		defer release()
 		report, err := remote.DecodeMetrics(data, asJSON, points)
+		if refused := points.Refused(); refused != nil {
+			refuse(w, h.bodyFailed(r, refused))
+			return
+		}
 		if err != nil {
 			refuse(w, failure{status: http.StatusBadRequest, text: err.Error()})
 			return

@@ -19,6 +19,33 @@ import (
 // pointsPool lends memory for points that do not come as line protocol.
 var pointsPool = sync.Pool{New: func() any { return new(remote.Points) }}
 
+// lendPoints returns points within the limits of a request. What they hold, and the memory that was reserved for them, is
+// free after release; it is not kept if it is much.
+func (h *Handler) lendPoints() (points *remote.Points, release func()) {
+	points = pointsPool.Get().(*remote.Points)
+	held := int64(0)
+	var reserve func(int64) error
+	if memory := h.opt.Memory; memory != nil {
+		reserve = func(n int64) error {
+			err := memory.Reserve(n)
+			if err == nil {
+				held += n
+			}
+			return err
+		}
+	}
+	points.Limit(h.opt.Limits.MaxPoints, reserve)
+	return points, func() {
+		points.Reset()
+		if held > 0 {
+			h.opt.Memory.Release(held)
+		}
+		if held <= idleBodyBytes {
+			pointsPool.Put(points)
+		}
+	}
+}
+
 // writeV2Type is the parameter of the content type of remote write 2.0.
 const writeV2Type = "io.prometheus.write.v2.Request"
 
@@ -37,11 +64,14 @@ func (h *Handler) servePromWrite(w http.ResponseWriter, r *http.Request) {
 		decode = remote.DecodeWriteV2
 	}
 	alwaysSnappy(r)
-	h.withBody(w, r, sampleRows, writeFailure, func(ctx context.Context, backend *Backend, data []byte) {
-		points := pointsPool.Get().(*remote.Points)
-		defer func() { points.Reset(); pointsPool.Put(points) }()
-		points.Limit(h.opt.Limits.MaxPoints)
+	h.withBody(w, r, writeFailure, func(ctx context.Context, backend *Backend, data []byte) {
+		points, release := h.lendPoints()
+		defer release()
 		report, err := decode(data, points)
+		if refused := points.Refused(); refused != nil {
+			writeFailure(w, h.bodyFailed(r, refused))
+			return
+		}
 		if err != nil {
 			writeFailure(w, failure{status: http.StatusBadRequest, text: err.Error()})
 			return

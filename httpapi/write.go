@@ -129,7 +129,7 @@ func (h *Handler) beginWrite(w http.ResponseWriter, r *http.Request) func() {
 // store hands a body of line protocol on and answers.
 func (h *Handler) store(w http.ResponseWriter, r *http.Request, req ingest.Request,
 	explain func(error) failure, answer func(http.ResponseWriter, failure)) {
-	h.withBody(w, r, lineRows, answer, func(ctx context.Context, backend *Backend, data []byte) {
+	h.withBody(w, r, answer, func(ctx context.Context, backend *Backend, data []byte) {
 		req.Body = data
 		h.scope(r, &req)
 		if err := backend.Writer.Write(ctx, req); err != nil {
@@ -152,11 +152,10 @@ func (h *Handler) countPartial(err error) *ingest.PartialWriteError {
 	return partial
 }
 
-// withBody waits for its turn, reads the body, which has at most as many points
-// as rows says or somewhat more, and calls use, which answers.
+// withBody waits for its turn, reads the body and calls use, which answers.
 // What goes wrong before that is answered by refuse. The body is valid during
 // the call.
-func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, rows func(data []byte) int, refuse func(http.ResponseWriter, failure),
+func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, refuse func(http.ResponseWriter, failure),
 	use func(ctx context.Context, backend *Backend, data []byte)) {
 	defer h.beginWrite(w, r)()
 	if err := h.throttle.enter(r.Context()); err != nil {
@@ -167,7 +166,7 @@ func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, rows func(dat
 	defer h.throttle.leave()
 	b, err := h.bodies.read(w, r)
 	if err == nil {
-		err = b.forRows(rows, h.opt.Limits.MaxPoints)
+		err = b.forRows(h.opt.Limits.MaxPoints)
 	}
 	defer b.release()
 	if err != nil {

@@ -429,3 +429,22 @@ func TestInflateStopsEarly(t *testing.T) {
 	want(t, h.ask("POST", "/write?db=d", bomb+calm, "Content-Encoding", "gzip"), 413, `{"error":"Request Entity Too Large"}`+"\n")
 	want(t, h.ask("POST", "/write?db=d", calm, "Content-Encoding", "gzip"), 204, "")
 }
+
+// TestSamplesDrawFromTheBudget sends a small message that has many samples.
+func TestSamplesDrawFromTheBudget(t *testing.T) {
+	account := budget.New(8<<20).Account("requests", 0)
+	h := newHouse(t, func(o *Options) { o.Memory = account })
+	sample := "\x12\x0b\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\x01" // 1 at 1 ms
+	message := func(samples int) string {
+		series := "\x0a\x0e\x0a\x08__name__\x12\x02up" + strings.Repeat(sample, samples)
+		return pack(t, "snappy", "\x0a"+string(binary.AppendUvarint(nil, uint64(len(series))))+series)
+	}
+	want(t, h.ask("POST", "/api/v1/prom/write?db=d", message(1000)), 204, "")
+	w := h.ask("POST", "/api/v1/prom/write?db=d", message(100_000))
+	if w.Code != 503 || !strings.Contains(w.Body.String(), "memory limit exceeded") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if used := account.Used(); used != 0 {
+		t.Errorf("%d bytes are held afterwards", used)
+	}
+}

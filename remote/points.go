@@ -18,7 +18,9 @@ type Points struct {
 	tables map[string]*table
 	rows   int32
 
-	limit, beyond int // points that may be collected, 0 for any number; those that were left out
+	limit, beyond int               // points that may be collected, 0 for any number; those that were left out
+	reserve       func(int64) error // asked for memory before it is taken; nil: nobody is
+	refused       error             // of reserve; points that come after it are left out
 
 	open *table // that the last point is in; nil: it was left out
 	text []byte
@@ -47,11 +49,17 @@ func (p *Points) Reset() {
 	p.batch.Reset()
 	clear(p.tables)
 	p.rows, p.open, p.limit, p.beyond = 0, nil, 0, 0
+	p.reserve, p.refused = nil, nil
 }
 
 // Limit leaves points out that come when there are n already; 0 stands for no
-// limit. It holds until Reset.
-func (p *Points) Limit(n int) { p.limit = n }
+// limit. Of many points it asks reserve, unless that is nil, for the bytes that they
+// take, before it takes them. It holds until Reset.
+func (p *Points) Limit(n int, reserve func(bytes int64) error) { p.limit, p.reserve = n, reserve }
+
+// Refused returns the error of the function that Limit was given. The points are
+// not complete then.
+func (p *Points) Refused() error { return p.refused }
 
 // Beyond returns the number of points that were left out.
 func (p *Points) Beyond() int { return p.beyond }
@@ -114,7 +122,7 @@ func (p *Points) table(measurement []byte) *table {
 
 // point begins a point; fields follow.
 func (p *Points) point(s series, at int64) {
-	if p.limit > 0 && int(p.rows) >= p.limit {
+	if p.limit > 0 && int(p.rows) >= p.limit || !p.hasRoom() {
 		p.beyond++
 		p.open = nil
 		return
@@ -128,6 +136,21 @@ func (p *Points) point(s series, at int64) {
 	p.rows++
 	t.Lines = append(t.Lines, p.rows)
 	p.open = t
+}
+
+// Memory is asked for in steps of stepPoints points, each of which takes at most
+// pointBytes with its column and what storing it needs; the first step goes
+// without.
+const (
+	stepPoints = 1 << 14
+	pointBytes = 192
+)
+
+func (p *Points) hasRoom() bool {
+	if p.reserve != nil && p.rows > 0 && p.rows%stepPoints == 0 && p.refused == nil {
+		p.refused = p.reserve(stepPoints * pointBytes)
+	}
+	return p.refused == nil
 }
 
 // float adds a field to the point that was begun last.

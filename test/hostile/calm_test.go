@@ -220,25 +220,6 @@ func stepBack(t *testing.T) {
 	renice(t, os.Getpid(), 19)
 }
 
-// niceVariable has the priority of the server and the calm client, such as -15, on a machine that others keep busy; only the
-// superuser may set one.
-const niceVariable = "TIMBERLINE_HOSTILE_NICE"
-
-func stepForward(t *testing.T, processes ...int) {
-	t.Helper()
-	text := os.Getenv(niceVariable)
-	if text == "" {
-		return
-	}
-	nice, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", niceVariable, err)
-	}
-	for _, id := range processes {
-		renice(t, id, nice)
-	}
-}
-
 // renice sets the priority of the threads of a process; those that come later have that of the one that starts them.
 func renice(t *testing.T, process, nice int) {
 	t.Helper()

@@ -81,6 +81,12 @@ func slowBodies(t *testing.T, g *target) {
 	}
 }
 
+// tricklingBodies sends five bytes a second of bodies that are said to be large. They must not take memory for what never
+// comes.
+func tricklingBodies(t *testing.T, g *target) {
+	g.drip(t, 600, "POST /write?db=calm HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n", "m", 200*time.Millisecond)
+}
+
 // idleConnections holds 2,000 connections on which nothing comes, and on which one request came.
 func idleConnections(t *testing.T, g *target) {
 	conns, hangUp := g.dial(t, 2000)

@@ -1,6 +1,9 @@
 package hostile
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestHostileInput(t *testing.T) {
 	g := startTarget(t)
@@ -10,19 +13,21 @@ func TestHostileInput(t *testing.T) {
 		{"connections opened and closed", 4, 0, connectFlood},
 		{"slow headers", 1, 0, slowHeaders},
 		{"slow bodies", 1, 0, slowBodies},
+		{"trickling bodies", 1, 2 * time.Second, tricklingBodies},
 		{"slow readers", 1, 0, slowReaders},
 		{"answers without end", 1, 0, hangUpOn},
-		{"broken bodies", 4, 0, brokenBodies},
-		{"header floods", 4, 0, headerFlood},
-		{"gzip bombs", 3, 0, func(t *testing.T, g *target) { inflate(t, g, "gzip") }},
-		{"zstd bombs", 3, 0, func(t *testing.T, g *target) { inflate(t, g, "zstd") }},
-		{"snappy bombs", 1, 0, func(t *testing.T, g *target) { inflate(t, g, "snappy") }},
-		{"deep JSON", 1, 0, deepJSON},
-		{"deep messages", 1, 0, deepMessages},
-		{"long lines", 1, 0, longLines},
+		{"broken bodies", 4, 20 * time.Millisecond, brokenBodies},
+		{"header floods", 4, 500 * time.Millisecond, headerFlood},
+		{"gzip bombs", 3, 100 * time.Millisecond, func(t *testing.T, g *target) { inflate(t, g, "gzip") }},
+		{"zstd bombs", 3, 100 * time.Millisecond, func(t *testing.T, g *target) { inflate(t, g, "zstd") }},
+		{"snappy bombs", 1, 800 * time.Millisecond, func(t *testing.T, g *target) { inflate(t, g, "snappy") }},
+		{"deep JSON", 1, time.Second, deepJSON},
+		{"deep messages", 1, 300 * time.Millisecond, deepMessages},
+		{"long lines", 1, 3 * time.Second, longLines},
 		{"bytes that are no text", 1, 0, badBytes},
 		{"long statements", 1, 0, longStatements},
 		{"costly regular expressions", 1, 0, costlyExpressions},
+		{"costly queries", 6, 0, costlyQueries},
 		{"extreme numbers", 1, 0, extremeNumbers},
 	} {
 		if !t.Run(a.name, func(t *testing.T) { g.suffer(t, a) }) && t.Failed() {

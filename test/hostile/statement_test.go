@@ -59,6 +59,20 @@ func costlyExpressions(t *testing.T, g *target) {
 	}
 }
 
+// costlyQueries asks for much in little time.
+func costlyQueries(t *testing.T, g *target) {
+	for _, statement := range []string{
+		"SELECT count(v), mean(v), stddev(v), percentile(v, 90), spread(v) FROM sensor GROUP BY host",
+		"SELECT mean(v) FROM sensor WHERE host =~ /.*1.*2.*|.*3.*/ AND v > 10 GROUP BY host, room",
+		"SELECT top(v, host, 100) FROM sensor",
+		"SELECT distinct(v) FROM sensor",
+		"SELECT max(m) FROM (SELECT mean(v) AS m FROM (SELECT v * 2 AS v FROM sensor GROUP BY *) GROUP BY host) GROUP BY host",
+		"SHOW TAG VALUES WITH KEY =~ /.*/", "SHOW SERIES", "SHOW SERIES EXACT CARDINALITY",
+	} {
+		g.ask(t, statement, statement)
+	}
+}
+
 // extremeNumbers asks with numbers at the ends of what 64 bits hold, and beyond.
 func extremeNumbers(t *testing.T, g *target) {
 	numbers := []string{"0", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "18446744073709551616", strings.Repeat("9", 1000)}
