@@ -26,7 +26,7 @@ func (s *Store) recover(ctx context.Context) error {
 	dir := filepath.Join(s.dir, "wal")
 	opt.EnsureDefaults(dir)
 	s.opt.WAL = opt
-	frames := newReplayPipeline(r.replay)
+	frames := newReplayPipeline(s.pool, r.replay)
 	log, found, err := wal.Open(ctx, dir, opt, frames.add)
 	if applied := frames.finish(); err == nil {
 		err = applied

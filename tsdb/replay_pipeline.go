@@ -3,6 +3,7 @@ package tsdb
 import (
 	"sync"
 
+	"github.com/timberlinedb/timberline/internal/slab"
 	"github.com/timberlinedb/timberline/wal"
 )
 
@@ -15,6 +16,10 @@ const (
 	replayBatchFrames = 128       // in a batch at most
 	replayBatchBytes  = 128 << 10 // of payloads from which on a batch is handed over
 	largeFrameBytes   = 16 << 10  // a frame from here on is alone in its batch
+
+	// replayBlocks is how many blocks of memory a third goroutine keeps ready for the
+	// caches: to get its pages takes as long as to fill a block.
+	replayBlocks = 8
 )
 
 // replayEntry is a decoded frame. What its kind does not need is left from
@@ -74,25 +79,44 @@ func (b *replayBatch) full(n int) bool {
 // replayPipeline hands decoded frames to apply, which runs in a goroutine of its
 // own until finish has returned.
 type replayPipeline struct {
+	pool        *slab.Pool
+	used        chan struct{} // blocks may have been used
 	free, ready chan *replayBatch
 	filling     *replayBatch // nil when there is none
 	done        chan struct{}
+	prepared    chan struct{} // closed by prepare
 
 	mu  sync.Mutex // guards err
 	err error      // of apply; no frame is applied after one
 }
 
-func newReplayPipeline(apply func(*replayEntry) error) *replayPipeline {
+func newReplayPipeline(pool *slab.Pool, apply func(*replayEntry) error) *replayPipeline {
 	p := &replayPipeline{
-		free:  make(chan *replayBatch, replayBatches),
-		ready: make(chan *replayBatch, replayBatches),
-		done:  make(chan struct{}),
+		pool:     pool,
+		used:     make(chan struct{}, 1),
+		prepared: make(chan struct{}),
+		free:     make(chan *replayBatch, replayBatches),
+		ready:    make(chan *replayBatch, replayBatches),
+		done:     make(chan struct{}),
 	}
 	for range replayBatches {
 		p.free <- new(replayBatch)
 	}
+	go p.prepare()
 	go p.run(apply)
 	return p
+}
+
+// prepare keeps blocks ready until used is closed.
+func (p *replayPipeline) prepare() {
+	defer close(p.prepared)
+	for range p.used {
+		for p.pool.Prepare(replayBlocks) {
+			if p.failure() != nil {
+				break
+			}
+		}
+	}
 }
 
 func (p *replayPipeline) run(apply func(*replayEntry) error) {
@@ -127,6 +151,10 @@ func (p *replayPipeline) add(f wal.Frame) error {
 		if err := p.failure(); err != nil {
 			return err
 		}
+		select {
+		case p.used <- struct{}{}:
+		default:
+		}
 		p.filling = <-p.free
 		p.filling.used, p.filling.payloads = 0, p.filling.payloads[:0]
 	}
@@ -146,6 +174,8 @@ func (p *replayPipeline) finish() error {
 		p.handOver()
 	}
 	close(p.ready)
+	close(p.used)
 	<-p.done
+	<-p.prepared
 	return p.failure()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/timberlinedb/timberline/internal/slab"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/wal"
 )
@@ -16,7 +17,7 @@ func TestReplayPipelineKeepsOrder(t *testing.T) {
 	rng, _ := newRand(t)
 	const frames = 3000
 	seen := uint64(0)
-	p := newReplayPipeline(func(e *replayEntry) error {
+	p := newReplayPipeline(slab.NewPool(1<<20), func(e *replayEntry) error {
 		seen++
 		if e.frame.LSN != seen {
 			return fmt.Errorf("frame %d is applied after %d others", e.frame.LSN, seen-1)
@@ -86,7 +87,7 @@ func textRows(n int, text string) *wal.Rows {
 func TestReplayPipelineStopsAtAnError(t *testing.T) {
 	failed := errors.New("failed")
 	applied := 0
-	p := newReplayPipeline(func(e *replayEntry) error {
+	p := newReplayPipeline(slab.NewPool(1<<20), func(e *replayEntry) error {
 		applied++
 		if e.frame.LSN == 100 {
 			return failed

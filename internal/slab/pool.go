@@ -15,9 +15,10 @@ const blockBytes = 1 << 20
 type Pool struct {
 	limit int // bytes kept at most
 
-	mu     sync.Mutex // guards free and mapped
+	mu     sync.Mutex // guards the fields below
 	free   [][]byte
-	least  int // length of free at its shortest since the last Trim
+	ready  [][]byte // zeroed, with their pages in place; see Prepare
+	least  int      // length of free at its shortest since the last Trim
 	mapped int64
 }
 
@@ -36,7 +37,7 @@ func (p *Pool) Mapped() int64 {
 func (p *Pool) Kept() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return int64(len(p.free)) * blockBytes
+	return int64(len(p.free)+len(p.ready)) * blockBytes
 }
 
 // Trim gives those of the kept blocks back to the system that were not wanted
@@ -44,8 +45,8 @@ func (p *Pool) Kept() int64 {
 func (p *Pool) Trim() {
 	p.mu.Lock()
 	n := min(p.least, len(p.free))
-	rest := append([][]byte(nil), p.free[:n]...)
-	p.free = append(p.free[:0], p.free[n:]...)
+	rest := append(p.ready, p.free[:n]...)
+	p.free, p.ready = append(p.free[:0], p.free[n:]...), nil
 	p.least = len(p.free)
 	p.mu.Unlock()
 	for _, b := range rest {
@@ -57,8 +58,8 @@ func (p *Pool) Trim() {
 // they are given back when their arena is freed.
 func (p *Pool) Close() {
 	p.mu.Lock()
-	free := p.free
-	p.free, p.limit = nil, 0
+	free := append(p.free, p.ready...)
+	p.free, p.ready, p.limit = nil, nil, 0
 	p.mu.Unlock()
 	for _, b := range free {
 		p.unmap(b)
@@ -69,6 +70,11 @@ func (p *Pool) Close() {
 func (p *Pool) get(n int) (b []byte, dirty bool) {
 	if n == blockBytes {
 		p.mu.Lock()
+		if k := len(p.ready); k > 0 {
+			b, p.ready = p.ready[k-1], p.ready[:k-1]
+			p.mu.Unlock()
+			return b, false
+		}
 		if k := len(p.free); k > 0 {
 			b, p.free = p.free[k-1], p.free[:k-1]
 			p.least = min(p.least, k-1)
@@ -77,7 +83,17 @@ func (p *Pool) get(n int) (b []byte, dirty bool) {
 		}
 		p.mu.Unlock()
 	}
-	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	return p.mapNew(n), false
+}
+
+// mapNew maps n zeroed bytes. A block gets its pages at once, in one go instead of by
+// a fault for each: an arena takes blocks one after the other and fills them.
+func (p *Pool) mapNew(n int) []byte {
+	flags := unix.MAP_ANON | unix.MAP_PRIVATE
+	if n == blockBytes {
+		flags |= unix.MAP_POPULATE
+	}
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, flags)
 	if err != nil {
 		// As with the Go heap, there is no way on without memory.
 		panic(fmt.Sprintf("slab: map %d bytes: %v", n, err))
@@ -85,7 +101,24 @@ func (p *Pool) get(n int) (b []byte, dirty bool) {
 	p.mu.Lock()
 	p.mapped += int64(n)
 	p.mu.Unlock()
-	return b, false
+	return b
+}
+
+// Prepare maps a block for the next arena that wants one, unless n are ready or kept;
+// it reports whether it did. A goroutine that has time calls it for another that has
+// not.
+func (p *Pool) Prepare(n int) bool {
+	p.mu.Lock()
+	enough := len(p.ready)+len(p.free) >= n || len(p.ready)*blockBytes >= p.limit
+	p.mu.Unlock()
+	if enough {
+		return false
+	}
+	b := p.mapNew(blockBytes)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready = append(p.ready, b)
+	return true
 }
 
 func (p *Pool) put(b []byte) {

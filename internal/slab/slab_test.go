@@ -118,6 +118,40 @@ func TestPoolTrimKeepsWhatIsUsed(t *testing.T) {
 	}
 }
 
+// TestPrepare has blocks mapped before an arena asks for them: they are zeroed, are
+// taken first, and are not more than asked for or than the pool may keep.
+func TestPrepare(t *testing.T) {
+	p := NewPool(4 * blockBytes)
+	defer p.Close()
+	for range 9 {
+		p.Prepare(3)
+	}
+	if p.Kept() != 3*blockBytes || p.Mapped() != 3*blockBytes {
+		t.Fatalf("%d bytes are kept, %d mapped", p.Kept(), p.Mapped())
+	}
+	b, dirty := p.get(blockBytes)
+	if dirty || p.Mapped() != 3*blockBytes || p.Kept() != 2*blockBytes {
+		t.Errorf("dirty %v, %d bytes are kept, %d mapped", dirty, p.Kept(), p.Mapped())
+	}
+	for i := range b {
+		if b[i] != 0 {
+			t.Fatalf("byte %d is %d", i, b[i])
+		}
+		b[i] = 7
+	}
+	p.put(b)
+	for range 9 {
+		p.Prepare(100)
+	}
+	if p.Kept() != 5*blockBytes { // four prepared ones and the freed one
+		t.Errorf("%d bytes are kept", p.Kept())
+	}
+	p.Trim()
+	if p.Kept() > blockBytes {
+		t.Errorf("%d bytes are kept after a trim", p.Kept())
+	}
+}
+
 func TestLargeSliceHasItsOwnBlock(t *testing.T) {
 	pool := NewPool(0)
 	a := NewArena(pool)
