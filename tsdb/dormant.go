@@ -173,27 +173,38 @@ func (db *database) awakenAll() error {
 	return errors.Join(errs...)
 }
 
-// surveyLoop surveys the dormant shards and ends when all are.
+// surveyBatch is how many shards are surveyed at most at each tick of flushTick, so
+// that a store of thousands of shards has its first minute for other things.
+const surveyBatch = 64
+
+// surveyLoop surveys the dormant shards, some at each tick, and ends when all are.
 func (s *Store) surveyLoop(tick clock.Ticker) {
 	defer s.loops.Done()
 	defer tick.Stop()
-	for !s.surveyAll() {
+	for {
 		select {
 		case <-s.closing:
 			return
 		case <-tick.C():
 		}
+		if s.surveySome(surveyBatch) {
+			return
+		}
 	}
 }
 
-// surveyAll reports whether all dormant shards are surveyed.
-func (s *Store) surveyAll() bool {
-	done := true
+// surveySome surveys up to n dormant shards and reports whether all are.
+func (s *Store) surveySome(n int) (done bool) {
+	done = true
 	for _, db := range s.list() {
 		for _, d := range db.listDormant() {
-			if s.bg.Err() != nil {
+			switch {
+			case db.isSurveyed(d):
+				continue
+			case n == 0 || s.bg.Err() != nil:
 				return false
 			}
+			n--
 			if err := db.survey(d.spec.ID); err != nil {
 				setText(&s.counters.lastCompactionError, err.Error())
 				done = false
@@ -201,6 +212,12 @@ func (s *Store) surveyAll() bool {
 		}
 	}
 	return done
+}
+
+func (db *database) isSurveyed(d *dormantShard) bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return d.surveyed
 }
 
 // survey opens a dormant shard and closes it again when it has no work for anybody:

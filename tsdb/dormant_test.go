@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/timberlinedb/timberline/index"
+	"github.com/timberlinedb/timberline/internal/clock"
 	"github.com/timberlinedb/timberline/internal/vfs"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
@@ -196,10 +197,14 @@ func TestSurvey(t *testing.T) {
 	closeTest(t, s)
 	overwriteAt(t, mem, path, -20, []byte{0xff, 0xff})
 
-	opt.CompactionWorkers, opt.CompactionInterval = 1, time.Hour
+	clk := clock.NewManual(time.Unix(1_700_000_000, 0))
+	opt.CompactionWorkers, opt.CompactionInterval, opt.Clock = 1, time.Hour, clk
 	s = openLayout(t, layout, opt)
 	db := s.list()[0]
-	for deadline := time.Now().Add(10 * time.Second); db.unsurveyed(); {
+	if n := s.Metrics().DormantShards; n != 5 {
+		t.Errorf("%d shards rest before the survey", n)
+	}
+	for deadline := time.Now().Add(10 * time.Second); db.unsurveyed(); clk.Advance(flushTick) {
 		if time.Now().After(deadline) {
 			t.Fatal("the survey does not end")
 		}
@@ -325,7 +330,13 @@ func TestNoneFreedUnsurveyed(t *testing.T) {
 	if n := s.Metrics().SeriesFreed; n != 0 {
 		t.Fatalf("%d series freed before the survey", n)
 	}
-	if !s.surveyAll() {
+	if s.surveySome(2) {
+		t.Error("all are surveyed after two of three")
+	}
+	if err := db.freeSeries(); err != nil || s.Metrics().SeriesFreed != 0 {
+		t.Fatalf("%v, %d series freed in the middle of the survey", err, s.Metrics().SeriesFreed)
+	}
+	if !s.surveySome(2) {
 		t.Fatal("the survey fails")
 	}
 	if n := s.Metrics().DormantShards; n != 3 {

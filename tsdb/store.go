@@ -147,7 +147,7 @@ func (s *Store) start() {
 	go s.flushLoop(s.clock.NewTicker(flushTick))
 	if s.opt.CompactionWorkers > 0 {
 		s.loops.Add(3)
-		go s.surveyLoop(s.clock.NewTicker(s.opt.CompactionInterval))
+		go s.surveyLoop(s.clock.NewTicker(flushTick))
 		go s.layerLoop(s.clock.NewTicker(flushTick))
 		go s.layerMergeLoop(s.clock.NewTicker(s.opt.CompactionInterval))
 		s.layers.write()
