@@ -49,10 +49,19 @@ func TestOracleWithEveryCodec(t *testing.T) {
 	for codec := range tsm.LastCodec + 1 {
 		t.Run(codec.String(), func(t *testing.T) {
 			opt := smallOptions()
-			opt.Codecs.Codec = codec
+			opt.Codecs.Codec, opt.Codecs.Taken = codec, new(tsm.CodecTally)
 			opt.BlockRows = 30 // no less than the sparse rows that histories choose
 			opt.ShardCacheBytes, opt.CacheFlushBytes = 8<<10, 64<<10
 			runOracle(t, dataDir, vfs.NewMem(), opt, envInt(t, "TIMBERLINE_ORACLE_OPS", 1500)/15)
+			pages := int64(0)
+			for i := range opt.Codecs.Taken {
+				pages += opt.Codecs.Taken[i].Load()
+			}
+			n := opt.Codecs.Taken[codec].Load()
+			t.Logf("%d of %d pages are %v", n, pages, codec)
+			if n == 0 && codec != 0 {
+				t.Errorf("%v was to be taken wherever it can, and was in no page", codec)
+			}
 		})
 	}
 }

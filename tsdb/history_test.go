@@ -192,7 +192,7 @@ func TestHistoryWithEveryCodec(t *testing.T) {
 	for codec := range tsm.LastCodec + 1 {
 		mem := vfs.NewMem()
 		opt := historyOptions(mem)
-		opt.Codecs.Codec = codec
+		opt.Codecs.Codec, opt.Codecs.Taken = codec, new(tsm.CodecTally)
 		opt.BlockRows, opt.SparseRows = 4+rng.IntN(60), 1+rng.IntN(4)
 		opt.ShardCacheBytes, opt.CacheFlushBytes = 4<<10, 8<<10
 		s := openTest(t, mem, opt)
@@ -215,6 +215,9 @@ func TestHistoryWithEveryCodec(t *testing.T) {
 			t.Fatalf("%v, opened again: %v", codec, err)
 		}
 		closeTest(t, s)
+		if n := opt.Codecs.Taken[codec].Load(); n < 20 && codec != 0 {
+			t.Errorf("%v was to be taken wherever it can, and was in %d pages", codec, n)
+		}
 	}
 }
 

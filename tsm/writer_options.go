@@ -48,6 +48,9 @@ type WriterOptions struct {
 // CodecChoice says how the codecs of pages are chosen.
 type CodecChoice = encoding.Choice
 
+// CodecTally counts pages by codec.
+type CodecTally = encoding.Tally
+
 // LastCodec is the highest number of a codec.
 const LastCodec = encoding.LastCodec
 

@@ -3,6 +3,13 @@ package encoding
 // AppendBooleans appends a page of booleans to dst: constant with one byte 0 or
 // 1, or a bitmap, the first value in the lowest bit.
 func (c Choice) AppendBooleans(dst []byte, values []bool) []byte {
+	at := len(dst)
+	dst = c.appendBooleans(dst, values)
+	c.note(dst[at:])
+	return dst
+}
+
+func (c Choice) appendBooleans(dst []byte, values []bool) []byte {
 	same := c.Codec != Bitmap || len(values) == 0
 	for _, v := range values {
 		if v != values[0] {

@@ -1,5 +1,7 @@
 package encoding
 
+import "sync/atomic"
+
 // Choice says how codecs are chosen. The zero value takes the cheapest of each
 // page.
 type Choice struct {
@@ -8,8 +10,22 @@ type Choice struct {
 	// serves tests, which see every decoder at work that way.
 	Codec Codec
 
+	// Taken, if not nil, counts the pages that are encoded by their codecs, those
+	// inside of others too: it shows tests which codecs were at work.
+	Taken *Tally
+
 	flat   bool // no runs pages: this is one inside of such
 	groups int  // of the parts of huffman pages, for tests; 0 is the usual number
+}
+
+// Tally counts pages by codec.
+type Tally [LastCodec + 1]atomic.Int64
+
+// note counts the page at the front of bytes.
+func (c Choice) note(page []byte) {
+	if c.Taken != nil {
+		c.Taken[page[0]].Add(1)
+	}
 }
 
 // wants reports whether one of codecs is to be taken.

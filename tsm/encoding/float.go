@@ -20,6 +20,13 @@ import (
 // AppendFloats appends a page of floats to dst. Every bit pattern comes back as
 // it was, -0 and NaN payloads included.
 func (c Choice) AppendFloats(dst []byte, values []float64) []byte {
+	at := len(dst)
+	dst = c.appendFloats(dst, values)
+	c.note(dst[at:])
+	return dst
+}
+
+func (c Choice) appendFloats(dst []byte, values []float64) []byte {
 	n := len(values)
 	// Codecs of integers are for the integer page inside of a float page.
 	anyInside := c.wants(Packed, Huffman, ValueDictionary, Linear, Runs)

@@ -25,6 +25,13 @@ type word interface{ ~int64 | ~uint64 }
 
 // appendWords appends an integer page.
 func appendWords[T word](dst []byte, values []T, c Choice) []byte {
+	at := len(dst)
+	dst = appendWordsPage(dst, values, c)
+	c.note(dst[at:])
+	return dst
+}
+
+func appendWordsPage[T word](dst []byte, values []T, c Choice) []byte {
 	n := len(values)
 	if n == 0 {
 		return append(dst, byte(Constant), 0)

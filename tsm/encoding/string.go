@@ -32,6 +32,13 @@ const (
 
 // AppendStrings appends a page of strings to dst.
 func (c Choice) AppendStrings(dst []byte, values [][]byte) []byte {
+	at := len(dst)
+	dst = c.appendStrings(dst, values)
+	c.note(dst[at:])
+	return dst
+}
+
+func (c Choice) appendStrings(dst []byte, values [][]byte) []byte {
 	d := dictionaries.Get().(*dictionary)
 	defer dictionaries.Put(d)
 	distinct, ok := 0, false

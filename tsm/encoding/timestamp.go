@@ -25,7 +25,9 @@ func (c Choice) AppendTimestamps(dst []byte, times []int64) []byte {
 	for i, t := range times {
 		scaled[i] = int64((uint64(t) - uint64(base)) / divisor)
 	}
+	at := len(dst)
 	dst = append(dst, byte(ScaledPacked), byte(power))
+	c.note(dst[at:])
 	return appendWords(appendZigzag(dst, base), scaled, c)
 }
 
