@@ -102,7 +102,8 @@ func (s *shape) is(measurement []byte, fields []pointField) bool {
 func (p *Parser) shapedFields(s *shape, i int, row []uint64) (end, newlines int, ok bool) {
 	fields := s.fields
 	row = row[:len(fields)]
-	start, last := unsafe.Pointer(unsafe.SliceData(p.body)), len(p.body)-shapedSlack
+	last := len(p.body) - shapedSlack
+	start := unsafe.Pointer(unsafe.SliceData(p.body)) // #nosec G103 -- read up to last + shapedSlack
 	for k := range fields {
 		f := &fields[k]
 		size := int(f.size)
