@@ -35,6 +35,46 @@ func (w *windows) of(t int64) (start, end int64) {
 		group := w.group(t)
 		return w.groupStart(group), w.groupStart(group + 1)
 	}
+	start, end = w.shifted(t)
+	if w.location == nil || start <= t && t < end && w.steady(start, end) {
+		return start, end
+	}
+	return w.acrossChange(t, start, end)
+}
+
+// steady reports whether the zone has one offset at both edges, and at those that the windows are moved from.
+func (w *windows) steady(start, end int64) bool {
+	return w.zone(start) == w.zone(end) &&
+		(w.offset == 0 || w.zone(saturatingSum(start, -w.offset)) == w.zone(saturatingSum(end, -w.offset)))
+}
+
+// acrossChange returns the window of a time near a change of the clocks, where an edge that is moved may pass by times that
+// belong to the window: it goes from its own start to that of the next.
+func (w *windows) acrossChange(t, start, end int64) (int64, int64) {
+	const (
+		step  = int64(15 * time.Minute) // zones change by multiples of it
+		reach = int64(26 * time.Hour)   // and by a day at most
+	)
+	if start > t {
+		for edge := t - modulo(t, step); edge > t-w.interval-reach; edge -= step {
+			if before, _ := w.shifted(edge); before <= t {
+				return before, start
+			}
+		}
+		return t, start
+	}
+	edge := max(t, saturatingSum(end, -reach))
+	for edge -= modulo(edge, step); edge < end+reach; {
+		edge += step
+		if next, _ := w.shifted(edge); next > start {
+			return start, max(next, t+1)
+		}
+	}
+	return start, max(end, t+1)
+}
+
+// shifted returns the window that t lies in as it is counted from the zone's offset at t.
+func (w *windows) shifted(t int64) (start, end int64) {
 	into := modulo(t, w.interval)
 	if w.offset != 0 {
 		into = modulo(into-modulo(w.offset, w.interval), w.interval)
