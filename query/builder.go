@@ -460,6 +460,7 @@ func (b *builder) joinPartials(call *influxql.Call, inputs []iterator, kind mode
 func (b *builder) topBottom(call *influxql.Call, sources influxql.Sources, opt scanOptions) (typed, error) {
 	inner := opt
 	inner.selector, inner.writing = true, false
+	inner.ordered = len(call.Args) <= 2 && opt.ordered
 	var (
 		in  typed
 		err error

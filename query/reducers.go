@@ -295,8 +295,12 @@ func median(points []*point, w *watch) *point {
 }
 
 // mode returns the most frequent value. Between values that are equally frequent, and more than once there, the one
-// whose run began before the last of the other's wins; if no value repeats, it is the lowest.
+// whose run began before the last of the other's wins; if no value repeats, it is the lowest. Of booleans that are equally
+// frequent it is true.
 func mode(points []*point, w *watch) *point {
+	if points[0].val.kind == model.Boolean {
+		return &point{time: zeroTime, val: booleanMode(points, w)}
+	}
 	sortByValue(points, w)
 	best, bestCount, bestTime := points[0], 0, points[0].time
 	run, count := points[0], 0
@@ -313,6 +317,19 @@ func mode(points []*point, w *watch) *point {
 		best, bestCount, bestTime = p, count, p.time
 	}
 	return &point{time: zeroTime, val: best.val}
+}
+
+func booleanMode(points []*point, w *watch) value {
+	balance := 0
+	for _, p := range points {
+		w.step()
+		if p.val.boolean() {
+			balance++
+		} else {
+			balance--
+		}
+	}
+	return booleanValue(balance >= 0)
 }
 
 // stddev returns the standard deviation of the sample; of a single value there is none.

@@ -190,7 +190,8 @@ func (s *cumulativeStream) add(p *point, dst []*point) []*point {
 
 func (s *cumulativeStream) finish(dst []*point) []*point { return dst }
 
-// integralStream yields the area under the line through the points, by window.
+// integralStream yields the area under the line through the points, by window. Without windows the area of floats has the
+// time 0, that of other numbers the time at which the range begins (with ORDER BY time DESC the one behind its end), as in 1.x.
 type integralStream struct {
 	opt        *scanOptions
 	unit       float64
@@ -206,7 +207,9 @@ func (s *integralStream) add(p *point, dst []*point) []*point {
 	if !s.any {
 		s.any = true
 		s.keep(p.time, v)
-		s.openWindow(p.time)
+		if s.opt.interval != 0 || p.val.kind != model.Float {
+			s.openWindow(p.time)
+		}
 		return dst
 	}
 	if s.prev.time == p.time {
@@ -231,12 +234,12 @@ func (s *integralStream) add(p *point, dst []*point) []*point {
 func (s *integralStream) keep(t int64, v float64) { s.prev.time, s.prevValue = t, v }
 
 func (s *integralStream) openWindow(t int64) {
-	if s.opt.interval == 0 {
-		return
-	}
 	s.start, s.end = s.opt.of(t)
 	if !s.opt.ascending {
 		s.start, s.end = s.end, s.start
+	}
+	if s.opt.interval == 0 && s.start == influxql.MinTime {
+		s.start = 0
 	}
 }
 

@@ -117,7 +117,7 @@ func (v value) castTo(t influxql.DataType) value {
 	case influxql.Integer:
 		switch v.kind {
 		case model.Float:
-			return integerValue(int64(v.float()))
+			return integerValue(truncated(v.float()))
 		case model.Unsigned:
 			return integerValue(int64(v.bits))
 		}
@@ -130,6 +130,15 @@ func (v value) castTo(t influxql.DataType) value {
 		}
 	}
 	return v
+}
+
+// truncated returns a float without its fraction. One that no integer holds becomes the lowest, as on the processors that
+// InfluxDB mostly runs on.
+func truncated(f float64) int64 {
+	if f >= -(1<<63) && f < 1<<63 {
+		return int64(f)
+	}
+	return math.MinInt64
 }
 
 // fieldType returns the type of storage for a type of the language, NoType when there is none.
