@@ -40,7 +40,7 @@ func (r *statementRun) administer(stmt influxql.Statement) (handled bool, err er
 		if err != nil || !handled {
 			return handled, err
 		}
-		return true, r.sendSeries(rows, nil)
+		return true, r.sendSeries(stmt, rows, nil)
 	}
 	return true, r.changed(stmt, err)
 }

@@ -49,7 +49,7 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 			return err
 		}
 		if handled {
-			return r.sendSeries(rows, nil)
+			return r.sendSeries(stmt, rows, nil)
 		}
 	}
 	if r.engine.opt.Extension != nil {
@@ -58,7 +58,7 @@ func (r *statementRun) execute(stmt influxql.Statement) error {
 			if err != nil {
 				return err
 			}
-			return r.sendSeries(rows, r.extensionWarnings(stmt))
+			return r.sendSeries(stmt, rows, r.extensionWarnings(stmt))
 		}
 	}
 	return fmt.Errorf("%s is not executed by this server", stmt)
@@ -85,11 +85,17 @@ func (r *statementRun) extensionWarnings(stmt influxql.Statement) []Message {
 	return nil
 }
 
-// sendSeries emits the series of an answer that is complete, one in a result when chunks are asked for.
-func (r *statementRun) sendSeries(rows []*Series, messages []Message) error {
+// sendSeries emits the series of an answer that is complete, one in a result when chunks are asked for. Those of SHOW TAG
+// KEYS and SHOW TAG VALUES do not say that others follow, as in 1.x.
+func (r *statementRun) sendSeries(stmt influxql.Statement, rows []*Series, messages []Message) error {
+	follows := true
+	switch stmt.(type) {
+	case *influxql.ShowTagKeysStatement, *influxql.ShowTagValuesStatement:
+		follows = false
+	}
 	if r.req.ChunkSize > 0 {
 		for len(rows) > 1 {
-			if err := r.send(&Result{Series: rows[:1], Partial: true}); err != nil {
+			if err := r.send(&Result{Series: rows[:1], Partial: follows}); err != nil {
 				return err
 			}
 			rows = rows[1:]

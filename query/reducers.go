@@ -374,8 +374,12 @@ type distinctReducer struct {
 func (r *distinctReducer) kept() int { return len(r.points) }
 
 func (r *distinctReducer) add(p *point) {
-	if _, ok := r.seen[p.val]; !ok {
-		r.seen[p.val] = struct{}{}
+	key := p.val
+	if key.kind == model.Float && key.float() == 0 {
+		key.bits = 0 // both zeros are one value
+	}
+	if _, ok := r.seen[key]; !ok {
+		r.seen[key] = struct{}{}
 		r.points = append(r.points, &point{time: p.time, val: p.val})
 	}
 }

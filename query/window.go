@@ -35,21 +35,15 @@ func (w *windows) of(t int64) (start, end int64) {
 		group := w.group(t)
 		return w.groupStart(group), w.groupStart(group + 1)
 	}
-	start, end = w.shifted(t)
-	if w.location == nil || start <= t && t < end && w.steady(start, end) {
+	start, end, moved := w.shifted(t)
+	if !moved {
 		return start, end
 	}
 	return w.acrossChange(t, start, end)
 }
 
-// steady reports whether the zone has one offset at both edges, and at those that the windows are moved from.
-func (w *windows) steady(start, end int64) bool {
-	return w.zone(start) == w.zone(end) &&
-		(w.offset == 0 || w.zone(saturatingSum(start, -w.offset)) == w.zone(saturatingSum(end, -w.offset)))
-}
-
 // acrossChange returns the window of a time near a change of the clocks, where an edge that is moved may pass by times that
-// belong to the window: it goes from its own start to that of the next.
+// belong to the window: these lie in it up to where the next one begins.
 func (w *windows) acrossChange(t, start, end int64) (int64, int64) {
 	const (
 		step  = int64(15 * time.Minute) // zones change by multiples of it
@@ -57,24 +51,29 @@ func (w *windows) acrossChange(t, start, end int64) (int64, int64) {
 	)
 	if start > t {
 		for edge := t - modulo(t, step); edge > t-w.interval-reach; edge -= step {
-			if before, _ := w.shifted(edge); before <= t {
+			if before, _, _ := w.shifted(edge); before <= t {
 				return before, start
 			}
 		}
 		return t, start
 	}
-	edge := max(t, saturatingSum(end, -reach))
-	for edge -= modulo(edge, step); edge < end+reach; {
-		edge += step
-		if next, _ := w.shifted(edge); next > start {
+	edge := end - modulo(end, step)
+	for edge < end+reach {
+		next, _, _ := w.shifted(max(edge, end))
+		if next > start && edge <= end && t < end {
+			return start, end
+		}
+		if next > start && edge >= t {
 			return start, max(next, t+1)
 		}
+		edge += step
 	}
 	return start, max(end, t+1)
 }
 
-// shifted returns the window that t lies in as it is counted from the zone's offset at t.
-func (w *windows) shifted(t int64) (start, end int64) {
+// shifted returns the window that t lies in as it is counted from the zone's offset at t, and whether an edge of it was
+// moved because the zone has another offset there.
+func (w *windows) shifted(t int64) (start, end int64, moved bool) {
 	into := modulo(t, w.interval)
 	if w.offset != 0 {
 		into = modulo(into-modulo(w.offset, w.interval), w.interval)
@@ -88,12 +87,14 @@ func (w *windows) shifted(t int64) (start, end int64) {
 	start = influxql.MinTime
 	if start+into < t {
 		start = w.alignZone(t-into, zone)
+		moved = start != t-into
 	}
 	end = influxql.MaxTime
 	if left := w.interval - into; end-left > t {
 		end = w.alignZone(t+left, zone)
+		moved = moved || end != t+left
 	}
-	return start, end
+	return start, end, moved
 }
 
 // near is of for a time that mostly lies in a known window or in one beside it.

@@ -148,16 +148,13 @@ func converted[From, To any](src []From, f func(From) To) []To {
 	return dst
 }
 
+// floatToInteger takes the fraction away. A float that no integer holds becomes the lowest one, as on the processors that
+// InfluxDB mostly runs on.
 func floatToInteger(v float64) int64 {
-	switch {
-	case v != v:
-		return 0
-	case v >= math.MaxInt64:
-		return math.MaxInt64
-	case v <= math.MinInt64:
-		return math.MinInt64
+	if v >= math.MinInt64 && v < math.MaxInt64 {
+		return int64(v)
 	}
-	return int64(v)
+	return math.MinInt64
 }
 
 func floatToUnsigned(v float64) uint64 {
