@@ -15,6 +15,10 @@ const (
 	// epoch is where the points of most measurements begin: 2000-01-01.
 	epoch = 946684800 * second
 	days  = 4
+
+	// spring and autumn are days before the clocks of Berlin change: 2001-03-24 and 2001-10-27.
+	spring = 985392000 * second
+	autumn = 1004140800 * second
 )
 
 // pointWriter collects line protocol.
@@ -75,6 +79,8 @@ func points(r *rand.Rand) []string {
 	w.addOld()
 	w.addTies()
 	w.addNames()
+	w.addClock()
+	w.addEdge()
 	return w.lines
 }
 
@@ -152,6 +158,35 @@ func (w *pointWriter) addNames() {
 	for _, series := range []string{`my\ "disk",pa\,th=/var/log,host=h0`, `my\ "disk",pa\,th=a\=b,host=h\ 1`, `my\ "disk",host=größe`} {
 		for range 12 {
 			w.add(series, epoch+int64(w.IntN(int(2*day/minute)))*minute, []field{{`free\ bytes`, 90, integers}, {`time\,out`, 50, floats}})
+		}
+	}
+}
+
+// addClock writes points around the days on which clocks are changed.
+func (w *pointWriter) addClock() {
+	fields := []field{{"v", 90, floats}, {"n", 70, integers}, {"s", 30, words}}
+	for _, series := range []string{"clock,host=h0", "clock,host=h1"} {
+		for _, from := range []int64{spring, autumn} {
+			for t := from; t < from+4*day; t += 50*minute + int64(w.IntN(40))*minute {
+				w.add(series, t, fields)
+			}
+		}
+	}
+}
+
+// addEdge writes numbers that are hard to add, to convert and to print.
+func (w *pointWriter) addEdge() {
+	among := func(list ...string) fieldMaker {
+		return func(r *rand.Rand, _ int64) string { return list[r.IntN(len(list))] }
+	}
+	fields := []field{
+		{"f", 85, among("-0", "0", "1e308", "-1e308", "5e-324", "1e20", "1e21", "123456789012345680", "0.1", "-0.000001", "1e-7", "3", "2.5")},
+		{"i", 85, among("9223372036854775807i", "-9223372036854775808i", "9007199254740993i", "0i", "-1i", "4611686018427387904i", "7i")},
+		{"s", 50, among(`"a\\b"`, `"<&>"`, `"tab\tq"`, `"\""`, `"ü\u2028"`, `""`)},
+	}
+	for _, series := range []string{"edge,host=h0", "edge,host=h1"} {
+		for t := epoch; t < epoch+day; t += hour {
+			w.add(series, t, fields)
 		}
 	}
 }

@@ -23,8 +23,13 @@ var measurements = []measurement{
 	{"mixed", []string{"host"}, []string{"x", "y", "z"}, epoch, epoch + days*day, 3 * hour},
 	{"old", []string{"host", "region"}, []string{"v", "n", "s", "b"}, -2 * day, day, 2 * hour},
 	{"ties", []string{"host", "rack"}, []string{"v", "n", "b", "s"}, epoch + 20*hour, epoch + 28*hour, 30 * minute},
+	{"clock", []string{"host"}, []string{"v", "n", "s"}, spring, autumn + 4*day, 6 * hour},
+	{"edge", []string{"host"}, []string{"f", "i", "s"}, epoch, epoch + day, hour},
 	{`"my \"disk\""`, []string{"host", `"pa,th"`}, []string{`"free bytes"`, `"time,out"`}, epoch, epoch + 2*day, 2 * hour},
 }
+
+// separator stands between the statements of a text.
+const separator = "; "
 
 // generator makes statements.
 type generator struct {
@@ -37,14 +42,18 @@ type generator struct {
 func statementAt(seed uint64, i int) string {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, uint64(i)))}
 	switch n := g.IntN(100); {
-	case n < 80:
+	case n < 50:
 		return g.selectStatement()
-	case n < 95:
+	case n < 72:
+		return g.wideStatement(i)
+	case n < 84:
 		return g.showStatement()
-	case n < 98:
+	case n < 90:
+		return g.invalidStatement()
+	case n < 97:
 		return g.broken()
 	default:
-		return g.selectStatement() + "; " + g.selectStatement()
+		return g.selectStatement() + separator + g.selectStatement()
 	}
 }
 
