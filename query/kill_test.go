@@ -166,6 +166,9 @@ func TestKillEveryOperator(t *testing.T) {
 		"SHOW SERIES":      "SHOW SERIES",
 		"SHOW TAG KEYS":    "SHOW TAG KEYS",
 		"count (distinct)": "SELECT count(distinct(v)) FROM m",
+		"newest value":     "SELECT last(v) FROM m WHERE v > 2000",
+		"oldest value":     "SELECT first(v), host FROM m WHERE v > 2000 GROUP BY *",
+		"newest row":       "SELECT * FROM m WHERE v > 2000 GROUP BY * ORDER BY time DESC LIMIT 1",
 		"EXPLAIN ANALYZE":  "EXPLAIN ANALYZE SELECT sum(v) FROM m",
 	} {
 		t.Run(operator, func(t *testing.T) {

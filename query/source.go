@@ -134,7 +134,10 @@ func (s *source) sortSeries(cond *tagCondition) error {
 	if err := s.run.memory.reserve(int64(set.Len()) * seriesBytes); err != nil {
 		return err
 	}
-	return s.group(set, cond)
+	if err := s.group(set, cond); err != nil {
+		return err
+	}
+	return s.run.memory.reserve(int64(s.tags.bytes()))
 }
 
 // group sorts the series into groups and the groups into the order of the answer.
