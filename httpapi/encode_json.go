@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,22 @@ type jsonEncoder struct {
 	partial  bool // as the last piece of the series said
 	series   int  // of the open statement
 	messages []query.Message
+	names    columnNames
+}
+
+// columnNames is the text of the columns that were printed last: those of the next
+// series mostly are the same.
+type columnNames struct {
+	names []string
+	text  []byte
+}
+
+func (c *columnNames) append(dst []byte, names []string) []byte {
+	if c.text == nil || !slices.Equal(c.names, names) {
+		c.names = append(c.names[:0], names...)
+		c.text = appendStrings(c.text[:0], names)
+	}
+	return append(dst, c.text...)
 }
 
 func newJSONEncoder(out *sink, form timeForm) *jsonEncoder {
@@ -135,11 +152,11 @@ func (e *jsonEncoder) openSeries(s *query.Series) {
 	}
 	e.series++
 	e.inSeries, e.inRows = true, false
-	e.out.buf = appendSeriesHead(e.out.buf, s)
+	e.out.buf = appendSeriesHead(e.out.buf, s, &e.names)
 }
 
 // appendSeriesHead appends the members of a series before its values.
-func appendSeriesHead(dst []byte, s *query.Series) []byte {
+func appendSeriesHead(dst []byte, s *query.Series, names *columnNames) []byte {
 	dst = append(dst, '{')
 	if s.Name != "" {
 		dst = append(appendString(append(dst, `"name":`...), s.Name), ',')
@@ -155,7 +172,7 @@ func appendSeriesHead(dst []byte, s *query.Series) []byte {
 		}
 		dst = append(dst, `},`...)
 	}
-	return appendStrings(append(dst, `"columns":`...), s.Columns)
+	return names.append(append(dst, `"columns":`...), s.Columns)
 }
 
 func appendStrings(dst []byte, list []string) []byte {
@@ -242,6 +259,7 @@ type jsonChunkEncoder struct {
 	out   *sink
 	cells jsonCells
 	flush func() error
+	names columnNames
 }
 
 func (e *jsonChunkEncoder) encode(r *query.Result) error {
@@ -278,7 +296,7 @@ func (e *jsonChunkEncoder) encode(r *query.Result) error {
 }
 
 func (e *jsonChunkEncoder) series(s *query.Series) error {
-	e.out.buf = appendSeriesHead(e.out.buf, s)
+	e.out.buf = appendSeriesHead(e.out.buf, s, &e.names)
 	for row := range s.Rows {
 		if row == 0 {
 			e.out.buf = append(e.out.buf, `,"values":[`...)
