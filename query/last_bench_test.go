@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/timberlinedb/timberline/internal/budget"
 	"github.com/timberlinedb/timberline/lineproto"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/query"
@@ -109,7 +110,8 @@ func BenchmarkLast(b *testing.B) {
 				}
 				l.write(flushed, shape.ticks, shape.line)
 				model := newBench(b, query.Options{})
-				engine := query.New(model.storage.Catalog, &engineStorage{model.storage, store}, query.Options{})
+				groups := budget.New(0).Account("query-groups", 16<<20) // as servers have it
+				engine := query.New(model.storage.Catalog, &engineStorage{model.storage, store}, query.Options{GroupMemory: groups})
 				for _, q := range shape.queries {
 					b.Run(q[0], func(b *testing.B) { askRepeatedly(b, engine, q[1]) })
 				}
