@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/timberlinedb/timberline/influxql"
 	"github.com/timberlinedb/timberline/model"
 	"github.com/timberlinedb/timberline/tsdb/cursor"
 )
@@ -41,7 +42,8 @@ func (r *rawScan) fetchSelected() error {
 type selectRun struct {
 	scan   *rawScan
 	list   []*rawSeries
-	filter rowFilter // of the series at hand
+	filter rowFilter     // of the series at hand
+	rest   influxql.Expr // that filter is made of, if it may be used for others; nil: it may not
 	keep   []uint64
 
 	times []int64 // of the selected rows of the series at hand
@@ -101,6 +103,20 @@ func (s *selectRun) run() error {
 	}
 }
 
+// setFilter makes the filter that of a series. Series whose conditions are one, which does not look at tags, share it.
+func (s *selectRun) setFilter(series *sourceSeries) {
+	if s.rest == series.rest && s.filter != nil {
+		return
+	}
+	src := s.scan.source
+	s.filter, s.rest = s.scan.layout.filterFor(src, series), series.rest
+	for _, ref := range influxql.ExprNames(series.rest) {
+		if src.tagRef(&ref) {
+			s.rest = nil
+		}
+	}
+}
+
 // passOver takes rows as read that cannot pass the filter.
 func (s *selectRun) passOver(sum *cursor.Summary) cursor.Reply {
 	if s.filter.rulesOut(sum) {
@@ -112,7 +128,7 @@ func (s *selectRun) passOver(sum *cursor.Summary) cursor.Reply {
 // selectRows selects rows of the series that the cursor stands at.
 func (s *selectRun) selectRows(cur cursor.Cursor, series *rawSeries) error {
 	layout := s.scan.layout
-	s.filter = layout.filterFor(s.scan.source, series.series)
+	s.setFilter(series.series)
 	s.reset()
 	for b := cur.Next(); b != nil; b = cur.Next() {
 		if err := s.scan.source.run.countPoints(len(b.Times)); err != nil {
