@@ -127,7 +127,7 @@ func newAggregateScan(s *source, call *influxql.Call, untimed bool, scans []*agg
 const (
 	maxUnitSeries  = 512
 	fewUnitSeries  = 4 // so many are in one unit, if there is a unit for every worker
-	unitsPerWorker = 8
+	unitsPerWorker = 4
 )
 
 // cutUnits cuts n series into ranges that keep the workers evenly busy.
