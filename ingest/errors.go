@@ -127,6 +127,7 @@ type PartialWriteError struct {
 	Reason    string // without the "partial write: " in front
 	Dropped   int    // rows that were well formed but refused
 	FirstLine int    // number of the first malformed line, 0 when there is none
+	Line      int    // number of the line that Reason tells of first, 0 when that is not known
 }
 
 func (e *PartialWriteError) Error() string {

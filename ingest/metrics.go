@@ -68,19 +68,29 @@ type counters struct {
 const maxExampleBytes = 256
 
 // note counts what was refused and keeps an example of each cause.
-func (c *counters) note(r *refusals, client, database string, at time.Time) {
+func (c *counters) note(r *refusals, req Request, database string, at time.Time) {
 	for cause, n := range r.dropped {
 		if n == 0 {
 			continue
 		}
-		c.add(Cause(cause), n, Example{Reason: r.examples[cause], Client: client, Database: database, Time: at})
+		c.add(Cause(cause), n, Example{Reason: r.examples[cause], Client: req.clientOf(r.lineOf[cause]), Database: database, Time: at})
 	}
 	for notice, n := range r.noticed {
 		if n == 0 {
 			continue
 		}
-		c.notice(Notice(notice), n, Example{Reason: r.remarks[notice], Client: client, Database: database, Time: at})
+		c.notice(Notice(notice), n, Example{Reason: r.remarks[notice], Client: req.clientOf(r.noticedLine[notice]), Database: database, Time: at})
 	}
+}
+
+// clientOf returns the address of the sender of a line, or that of the request.
+func (r *Request) clientOf(line int) string {
+	if r.ClientOf != nil && line > 0 {
+		if client := r.ClientOf(line); client != "" {
+			return client
+		}
+	}
+	return r.Client
 }
 
 // add counts rows that were refused for one cause.

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,16 +29,18 @@ func keep(b *model.Batch, in bounds, refused *refusals) (span model.TimeRange, a
 	span = model.TimeRange{Min: math.MaxInt64, Max: math.MinInt64}
 	late, early := 0, 0
 	for _, t := range b.Tables {
-		for _, at := range t.Times {
+		for row, at := range t.Times {
 			switch {
 			case at < in.oldest:
 				if late == 0 {
+					refused.lineOf[BeyondRetention] = lineOf(t, int32(row))
 					refused.examples[BeyondRetention] = fmt.Sprintf("point of measurement %q at %s is older than the retention policy keeps", t.Measurement, timeText(at))
 				}
 				late++
 				continue
 			case at > in.newest:
 				if early == 0 {
+					refused.lineOf[BeyondFuture] = lineOf(t, int32(row))
 					refused.examples[BeyondFuture] = fmt.Sprintf("point of measurement %q at %s is further in the future than the server takes", t.Measurement, timeText(at))
 				}
 				early++
@@ -60,16 +64,25 @@ func keep(b *model.Batch, in bounds, refused *refusals) (span model.TimeRange, a
 // noticeFuture counts rows that are stored although their time has not come.
 func noticeFuture(b *model.Batch, in bounds, refused *refusals) {
 	for _, t := range b.Tables {
-		for _, at := range t.Times {
+		for row, at := range t.Times {
 			if at <= in.future || at > in.newest {
 				continue
 			}
 			if refused.noticed[Future] == 0 {
+				refused.noticedLine[Future] = lineOf(t, int32(row))
 				refused.remarks[Future] = fmt.Sprintf("point of measurement %q at %s is in the future", t.Measurement, timeText(at))
 			}
 			refused.noticed[Future]++
 		}
 	}
+}
+
+// lineOf returns the number of the line of a row, 0 when there is none.
+func lineOf(t *model.Table, row int32) int {
+	if int(row) >= len(t.Lines) {
+		return 0
+	}
+	return int(t.Lines[row])
 }
 
 func timeText(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }
@@ -135,6 +148,7 @@ func rowsWhere(t *model.Table, keep func(int) bool) []int32 {
 func checkNames(b *model.Batch, refused *refusals) {
 	for i, t := range b.Tables {
 		if bad := reservedTags(t); len(bad) > 0 {
+			refused.at(InvalidKey, lineOf(t, firstOf(bad)))
 			refused.add(InvalidKey, fmt.Sprintf("invalid tag key: input tag %q on measurement %q is invalid", reservedName, t.Measurement), len(bad))
 			t = without(t, bad)
 			b.Tables[i] = t
@@ -142,12 +156,16 @@ func checkNames(b *model.Batch, refused *refusals) {
 		if removeReservedFields(t) {
 			bad := rowsWithoutValue(t)
 			if len(bad) > 0 {
+				refused.at(InvalidKey, lineOf(t, firstOf(bad)))
 				refused.add(InvalidKey, fmt.Sprintf("invalid field name: input field %q on measurement %q is invalid", reservedName, t.Measurement), len(bad))
 				b.Tables[i] = without(t, bad)
 			}
 		}
 	}
 }
+
+// firstOf returns the first of some rows.
+func firstOf(rows map[int32]bool) int32 { return slices.Min(slices.Collect(maps.Keys(rows))) }
 
 // reservedTags returns the rows with a tag that may not be written. Only keys
 // that are new to the index can have one.
@@ -217,9 +235,12 @@ type refusals struct {
 	cause     Cause    // of reasons[0]
 	dropped   [causes]int
 	examples  [causes]string // the first reason of each cause
+	lineOf    [causes]int    // of its first row; 0: not known
 
 	noticed [notices]int // rows that are stored
 	remarks [notices]string
+
+	noticedLine [notices]int
 }
 
 // maxReasonBytes bounds what an answer tells of malformed lines; the lines that
@@ -233,6 +254,7 @@ func (r *refusals) malformed(b *model.Batch) {
 	}
 	refused := max(b.Lines-b.Rows(), len(b.Rejects))
 	r.firstLine = b.Rejects[0].Line
+	r.lineOf[Malformed] = r.firstLine
 	r.dropped[Malformed] = refused
 	told := 0
 	for i := range b.Rejects {
@@ -272,17 +294,27 @@ func (r *refusals) add(c Cause, reason string, rows int) {
 	r.dropped[c] += rows
 }
 
+// at notes the line of the first row of a cause.
+func (r *refusals) at(c Cause, line int) {
+	if r.lineOf[c] == 0 {
+		r.lineOf[c] = line
+	}
+}
+
 // limited takes over what became of rows at the limits of the index.
 func (r *refusals) limited(result tsdb.WriteResult) {
 	if n := result.SeriesRefused; n > 0 {
+		r.at(SeriesLimit, result.SeriesLine)
 		r.add(SeriesLimit, fmt.Sprintf("max-series-per-database limit exceeded: (%d)", result.MaxSeries), n)
 	}
 	if n := result.ValuesRefused; n > 0 {
+		r.at(ValuesLimit, result.ValuesLine)
 		r.add(ValuesLimit, result.ValuesReason, n)
 	}
 	if n := result.Overflowed; n > 0 {
 		if r.noticed[Overflowed] == 0 {
 			r.remarks[Overflowed] = result.OverflowReason
+			r.noticedLine[Overflowed] = result.OverflowLine
 		}
 		r.noticed[Overflowed] += n
 	}
@@ -300,11 +332,15 @@ func (r *refusals) err(stored int) error {
 	case dropped == 0 && stored == 0:
 		return &ParseError{Lines: r.lines, FirstLine: r.firstLine}
 	case dropped == 0:
-		return &PartialWriteError{Cause: Malformed, Reason: strings.Join(r.lines, "\n"), FirstLine: r.firstLine}
+		return &PartialWriteError{Cause: Malformed, Reason: strings.Join(r.lines, "\n"), FirstLine: r.firstLine, Line: r.firstLine}
 	}
 	reason := r.reasons[0]
 	if len(r.lines) > 0 {
 		reason = strings.Join(r.lines, "\n") + "\n" + reason
 	}
-	return &PartialWriteError{Cause: r.cause, Reason: reason, Dropped: dropped, FirstLine: r.firstLine}
+	line := r.lineOf[r.cause]
+	if r.firstLine > 0 {
+		line = r.firstLine
+	}
+	return &PartialWriteError{Cause: r.cause, Reason: reason, Dropped: dropped, FirstLine: r.firstLine, Line: line}
 }

@@ -89,6 +89,9 @@ type Request struct {
 	Body             []byte // inflated; not kept
 	V2               bool   // refuse the tag keys that version 2 reserves
 	Client           string // address of the sender, for diagnostics
+	// ClientOf returns the address of the sender of a line, where a body has those
+	// of several; empty: it is not known. nil: it is Client.
+	ClientOf func(line int) string
 
 	// RefuseConflicts refuses values whose type is not that of their field, also
 	// where the database widens.
@@ -278,6 +281,7 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 			w.metrics.values.Add(int64(result.Values))
 		}
 		if result.Dropped > 0 {
+			refused.at(FieldConflict, conflictLine(result))
 			refused.add(FieldConflict, result.Reason, result.Dropped)
 		}
 		span, any = after(b, span, part)
@@ -289,8 +293,19 @@ func (w *Writer) storeBatch(ctx context.Context, to target, b *model.Batch, s *s
 		}
 	}
 	w.metrics.rows.Add(int64(stored))
-	w.metrics.note(&refused, client, to.database, now)
+	w.metrics.note(&refused, req, to.database, now)
 	return refused.err(stored)
+}
+
+// conflictLine returns the number of the first line with a field of another type,
+// 0 when it is not known.
+func conflictLine(result tsdb.WriteResult) int {
+	for _, c := range result.Conflicts {
+		if len(c.Rows) > 0 {
+			return lineOf(c.Table, c.Rows[0])
+		}
+	}
+	return 0
 }
 
 // maxShardTries bounds how often a write makes its shard again after somebody

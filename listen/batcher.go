@@ -1,9 +1,12 @@
 package listen
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -51,8 +54,9 @@ const (
 
 // batch is line protocol that is stored at once.
 type batch struct {
-	text   []byte
-	points int
+	text    []byte
+	points  int
+	senders senders
 }
 
 // batcher collects lines. Its goroutines are tick, which ends batches that are
@@ -77,6 +81,7 @@ type batcher struct {
 
 func newBatcher(opt Batching, door Door, clk clock.Clock, log *slog.Logger, c *counters) *batcher {
 	opt.EnsureDefaults()
+	c.clock = clk
 	b := &batcher{opt: opt, door: door, clock: clk, log: log, counters: c,
 		queue: make(chan batch, opt.Pending), closing: make(chan struct{})}
 	ticker := clk.NewTicker(max(opt.Timeout/4, time.Millisecond))
@@ -85,10 +90,10 @@ func newBatcher(opt Batching, door Door, clk clock.Clock, log *slog.Logger, c *c
 	return b
 }
 
-// add appends points to the open batch. append writes whole lines and returns
+// add appends points of a sender to the open batch. append writes whole lines and returns
 // how many. When the batch is full and the queue has no room, add waits if the
 // sender can be slowed down, and drops the batch otherwise.
-func (b *batcher) add(wait bool, appendLines func(dst []byte) ([]byte, int)) {
+func (b *batcher) add(wait bool, from netip.Addr, appendLines func(dst []byte) ([]byte, int)) {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -100,7 +105,9 @@ func (b *batcher) add(wait bool, appendLines func(dst []byte) ([]byte, int)) {
 		}
 	}
 	var n int
+	begin := len(b.open.text)
 	b.open.text, n = appendLines(b.open.text)
+	b.open.senders.add(bytes.Count(b.open.text[begin:], []byte{'\n'}), from)
 	if b.open.points == 0 && n > 0 {
 		b.since = b.clock.Now()
 	}
@@ -130,7 +137,7 @@ func (b *batcher) enqueue(full batch, wait bool) {
 
 func (b *batcher) drop(lost batch, reason string) {
 	b.counters.dropped.Add(int64(lost.points))
-	b.counters.note(reason)
+	b.counters.note(reason, lost.senders.all())
 }
 
 // tick ends batches whose first point has waited long enough.
@@ -166,7 +173,10 @@ func (b *batcher) write() {
 }
 
 func (b *batcher) store(full batch) {
-	req := ingest.Request{Database: b.opt.Database, Policy: b.opt.Policy, Precision: b.opt.Precision, Body: full.text}
+	req := ingest.Request{
+		Database: b.opt.Database, Policy: b.opt.Policy, Precision: b.opt.Precision, Body: full.text,
+		Client: full.senders.all(), ClientOf: full.senders.of,
+	}
 	for try := 1; ; try++ {
 		err := b.door.Write(context.Background(), req)
 		var partial *ingest.PartialWriteError
@@ -181,12 +191,12 @@ func (b *batcher) store(full batch) {
 			refused := min(partial.Dropped, full.points)
 			b.counters.sent.Add(int64(full.points - refused))
 			b.counters.refused.Add(int64(refused))
-			b.counters.note(err.Error())
+			b.counters.note(err.Error(), cmp.Or(full.senders.of(partial.Line), req.Client))
 			return
 		case errors.As(err, &parse):
 			b.counters.batches.Add(1)
 			b.counters.refused.Add(int64(full.points))
-			b.counters.note(err.Error())
+			b.counters.note(err.Error(), cmp.Or(full.senders.of(parse.FirstLine), req.Client))
 			return
 		case transient(err) && try < maxRetries && b.pause():
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -104,20 +105,20 @@ type collectd struct {
 	join     bool
 }
 
-func (c *collectd) take(packet []byte) {
+func (c *collectd) take(packet []byte, from netip.Addr) {
 	lists, err := network.Parse(packet, c.parse)
 	if err != nil {
-		c.listener.counters.refuse(fmt.Sprintf("packet of %d bytes: %v", len(packet), err))
+		c.listener.counters.refuse(fmt.Sprintf("packet of %d bytes: %v", len(packet), err), from)
 	}
 	for _, list := range lists {
 		if err := c.resolve(list); err != nil {
-			c.listener.counters.refuse(err.Error())
+			c.listener.counters.refuse(err.Error(), from)
 			continue
 		}
 		if c.join {
-			c.takeJoined(list)
+			c.takeJoined(list, from)
 		} else {
-			c.takeSplit(list)
+			c.takeSplit(list, from)
 		}
 	}
 }
@@ -155,7 +156,7 @@ func number(v api.Value) (f float64, ok bool) {
 	return f, !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 
-func (c *collectd) takeSplit(list *api.ValueList) {
+func (c *collectd) takeSplit(list *api.ValueList, from netip.Addr) {
 	for i, v := range list.Values {
 		f, ok := number(v)
 		if !ok {
@@ -166,11 +167,11 @@ func (c *collectd) takeSplit(list *api.ValueList) {
 			measurement: list.Plugin + "_" + list.DSName(i),
 			tags:        c.tags(list), time: c.time(list),
 			fields: []lineproto.Field{floatField("value", f)},
-		}, false)
+		}, from, false)
 	}
 }
 
-func (c *collectd) takeJoined(list *api.ValueList) {
+func (c *collectd) takeJoined(list *api.ValueList, from netip.Addr) {
 	p := point{measurement: list.Plugin, tags: c.tags(list), time: c.time(list)}
 	for i, v := range list.Values {
 		f, ok := number(v)
@@ -181,7 +182,7 @@ func (c *collectd) takeJoined(list *api.ValueList) {
 		p.fields = append(p.fields, floatField(list.DSName(i), f))
 	}
 	if len(p.fields) > 0 {
-		c.listener.take(&p, false)
+		c.listener.take(&p, from, false)
 	}
 }
 

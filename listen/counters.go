@@ -1,8 +1,13 @@
 package listen
 
 import (
+	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/timberlinedb/timberline/internal/clock"
 )
 
 // counters counts what a listener sees. All of them only grow, except conns.
@@ -16,28 +21,32 @@ type counters struct {
 	dropped                          atomic.Int64 // points without room in the queue, or lost with a failed batch
 	connections, refusedConnections  atomic.Int64
 	connectionsActive                atomic.Int64
+	tooMany                          atomic.Int64 // requests with more points than they may have
 	badTime, badTag, badValue, badLn atomic.Int64
 
-	mu      sync.Mutex // guards example
+	clock   clock.Clock // set before the first use
+	mu      sync.Mutex  // guards the fields below
 	example string
+	client  string
+	at      time.Time
 }
 
-// refuse counts a point that cannot be used, and keeps why.
-func (c *counters) refuse(reason string) {
+// refuse counts a point that cannot be used, and keeps why and whose it was.
+func (c *counters) refuse(reason string, from netip.Addr) {
 	c.refused.Add(1)
-	c.note(reason)
+	c.note(reason, addressText(from))
 }
 
 // maxExample bounds the text of an example.
 const maxExample = 256
 
-func (c *counters) note(reason string) {
+func (c *counters) note(reason, client string) {
 	if len(reason) > maxExample {
 		reason = reason[:maxExample]
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.example = reason
+	c.example, c.client, c.at = strings.Clone(reason), client, c.clock.Now()
 }
 
 // Metrics tells what a listener has seen since its start.
@@ -59,12 +68,18 @@ type Metrics struct {
 	// Of OpenTSDB: lines by what is wrong with them; all of them are in Refused.
 	BadLines, BadTimes, BadTags, BadValues int64
 
-	Example string // why the last point was refused or dropped
+	// TooManyPoints is the number of requests of OpenTSDB with more points than
+	// they may have; what they had is in Refused.
+	TooManyPoints int64
+
+	Example string    // why the last point was refused or dropped
+	Client  string    // address of its sender; empty: not known
+	Time    time.Time // when that was; zero: never
 }
 
 func (c *counters) metrics(protocol, address string) Metrics {
 	c.mu.Lock()
-	example := c.example
+	example, client, at := c.example, c.client, c.at
 	c.mu.Unlock()
 	return Metrics{
 		Protocol: protocol, Address: address,
@@ -73,6 +88,7 @@ func (c *counters) metrics(protocol, address string) Metrics {
 		FailedBatches: c.failedBatches.Load(), Dropped: c.dropped.Load(),
 		Connections: c.connections.Load(), ConnectionsActive: c.connectionsActive.Load(), ConnectionsRefused: c.refusedConnections.Load(),
 		BadLines: c.badLn.Load(), BadTimes: c.badTime.Load(), BadTags: c.badTag.Load(), BadValues: c.badValue.Load(),
-		Example: example,
+		TooManyPoints: c.tooMany.Load(),
+		Example:       example, Client: client, Time: at,
 	}
 }

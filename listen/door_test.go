@@ -3,6 +3,7 @@ package listen
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type fakeDoor struct {
 	bodies int
 	err    func(try int) error // nil: none
 	tries  int
+	look   func(ingest.Request) // nil: nobody looks
 	came   chan struct{}
 }
 
@@ -33,6 +35,9 @@ func (d *fakeDoor) Write(_ context.Context, req ingest.Request) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tries++
+	if d.look != nil {
+		d.look(req)
+	}
 	if d.err != nil {
 		if err := d.err(d.tries); err != nil {
 			return err
@@ -97,7 +102,7 @@ func TestBatches(t *testing.T) {
 	var c counters
 	b := newBatcher(Batching{Size: 3, Timeout: time.Second}, door, clk, testLog(t), &c)
 	for i := range 4 {
-		b.add(false, oneLine(fmt.Sprint("m v=", i)))
+		b.add(false, netip.Addr{}, oneLine(fmt.Sprint("m v=", i)))
 	}
 	equalLines(t, door.wait(t, 3), "m v=0", "m v=1", "m v=2")
 	clk.Advance(900 * time.Millisecond)
@@ -105,7 +110,7 @@ func TestBatches(t *testing.T) {
 		t.Errorf("%d points were sent before the fourth was a second old", n)
 	}
 	eventually(t, "the fourth point is stored", func() bool { clk.Advance(300 * time.Millisecond); return c.sent.Load() == 4 })
-	b.add(false, oneLine("m v=9"))
+	b.add(false, netip.Addr{}, oneLine("m v=9"))
 	b.close()
 	equalLines(t, door.wait(t, 5), "m v=0", "m v=1", "m v=2", "m v=3", "m v=9")
 	if c.points.Load() != 5 || c.dropped.Load() != 0 || c.failedBatches.Load() != 0 {
@@ -126,10 +131,10 @@ func TestBusyDoor(t *testing.T) {
 	}
 	var c counters
 	b := newBatcher(Batching{Size: 1, Pending: 2}, door, clk, testLog(t), &c)
-	b.add(false, oneLine("m v=0"))
+	b.add(false, netip.Addr{}, oneLine("m v=0"))
 	eventually(t, "the first batch is tried", func() bool { door.mu.Lock(); defer door.mu.Unlock(); return door.tries > 0 })
 	for i := 1; i < 5; i++ {
-		b.add(false, oneLine(fmt.Sprint("m v=", i)))
+		b.add(false, netip.Addr{}, oneLine(fmt.Sprint("m v=", i)))
 	}
 	if n := c.dropped.Load(); n != 2 {
 		t.Errorf("%d points were dropped, want 2 of 5: one at the door, two waiting", n)
@@ -152,7 +157,7 @@ func TestRefusingDoor(t *testing.T) {
 	var c counters
 	b := newBatcher(Batching{Size: 2}, door, clock.NewManual(noon), testLog(t), &c)
 	for range 4 {
-		b.add(true, oneLine("m v=1"))
+		b.add(true, netip.Addr{}, oneLine("m v=1"))
 	}
 	b.close()
 	m := c.metrics("udp", "")

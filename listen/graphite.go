@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -52,8 +53,9 @@ type graphite struct {
 const maxLine = 64 << 10
 
 func (g *graphite) serve(conn net.Conn) {
+	from := senderOf(conn.RemoteAddr())
 	eachLine(idleConn{conn, g.listener}, &g.listener.counters, func(line []byte) bool {
-		g.take(line, true)
+		g.take(line, from, true)
 		return true
 	})
 }
@@ -71,20 +73,20 @@ func eachLine(conn net.Conn, c *counters, take func(line []byte) bool) {
 	var timeout net.Error
 	if err := lines.Err(); err != nil && !errors.Is(err, net.ErrClosed) && !(errors.As(err, &timeout) && timeout.Timeout()) {
 		c.readErrors.Add(1)
-		c.note(err.Error())
+		c.note(err.Error(), addressText(senderOf(conn.RemoteAddr())))
 	}
 }
 
-func (g *graphite) takeDatagram(datagram []byte) {
+func (g *graphite) takeDatagram(datagram []byte, from netip.Addr) {
 	for line := range bytes.Lines(datagram) {
-		g.take(line, false)
+		g.take(line, from, false)
 	}
 }
 
 // errNotNumber says that a value is NaN or infinite.
 var errNotNumber = errors.New("value is not a number")
 
-func (g *graphite) take(line []byte, wait bool) {
+func (g *graphite) take(line []byte, from netip.Addr, wait bool) {
 	text := strings.TrimSpace(string(line))
 	if text == "" {
 		return
@@ -95,9 +97,9 @@ func (g *graphite) take(line []byte, wait bool) {
 	case errors.Is(err, errNotNumber):
 		l.counters.notNumbers.Add(1)
 	case err != nil:
-		l.counters.refuse(err.Error())
+		l.counters.refuse(err.Error(), from)
 	default:
-		l.take(&p, wait)
+		l.take(&p, from, wait)
 	}
 }
 
@@ -115,12 +117,12 @@ func floatField(key string, v float64) lineproto.Field {
 }
 
 // take puts a point into the open batch.
-func (l *Listener) take(p *point, wait bool) {
-	l.batcher.add(wait, func(dst []byte) ([]byte, int) {
+func (l *Listener) take(p *point, from netip.Addr, wait bool) {
+	l.batcher.add(wait, from, func(dst []byte) ([]byte, int) {
 		p.tags.Sort()
 		out, err := lineproto.AppendPoint(dst, []byte(p.measurement), p.tags, p.fields, p.time, lineproto.Nanosecond)
 		if err != nil {
-			l.counters.refuse(err.Error())
+			l.counters.refuse(err.Error(), from)
 			return dst, 0
 		}
 		if len(out) == len(dst) {

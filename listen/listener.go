@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -117,7 +118,7 @@ func (l *Listener) isClosed() bool {
 const maxDatagram = 64 << 10
 
 // listenPackets begins to read datagrams.
-func (l *Listener) listenPackets(ctx context.Context, handle func(datagram []byte)) error {
+func (l *Listener) listenPackets(ctx context.Context, handle func(datagram []byte, from netip.Addr)) error {
 	var lc net.ListenConfig
 	conn, err := lc.ListenPacket(ctx, "udp", l.opt.Address)
 	if err != nil {
@@ -134,20 +135,20 @@ func (l *Listener) listenPackets(ctx context.Context, handle func(datagram []byt
 	return nil
 }
 
-func (l *Listener) readPackets(handle func([]byte)) {
+func (l *Listener) readPackets(handle func([]byte, netip.Addr)) {
 	buffer := make([]byte, maxDatagram)
 	for {
-		n, _, err := l.packets.ReadFrom(buffer)
+		n, from, err := l.packets.ReadFrom(buffer)
 		if err != nil {
 			if l.isClosed() || errors.Is(err, net.ErrClosed) {
 				return
 			}
 			l.counters.readErrors.Add(1)
-			l.counters.note(err.Error())
+			l.counters.note(err.Error(), "")
 			continue
 		}
 		l.counters.bytes.Add(int64(n))
-		handle(buffer[:n])
+		handle(buffer[:n], senderOf(from))
 	}
 }
 
@@ -179,7 +180,7 @@ func (l *Listener) accept(handle func(net.Conn)) {
 				return
 			}
 			l.counters.readErrors.Add(1)
-			l.counters.note(err.Error())
+			l.counters.note(err.Error(), "")
 			<-l.opt.Clock.After(acceptPause)
 			continue
 		}
@@ -203,6 +204,7 @@ func (l *Listener) enter(conn net.Conn) bool {
 	}
 	if len(l.conns) >= l.opt.MaxConnections {
 		l.counters.refusedConnections.Add(1)
+		l.counters.note(fmt.Sprintf("there are %d connections, as many as there may be", len(l.conns)), addressText(senderOf(conn.RemoteAddr())))
 		return false
 	}
 	l.conns[conn] = struct{}{}

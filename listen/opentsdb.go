@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,12 +23,13 @@ type OpenTSDBOptions struct {
 	Options
 	TLS            *tls.Config // nil: none
 	LogPointErrors bool        // write refused points to the log
+	MaxPoints      int         // of a request over HTTP; 0: no limit
 }
 
 // OpenTSDB listens for the telnet protocol of OpenTSDB and for its HTTP API, at
 // the same address. A point's value becomes the field "value".
 func OpenTSDB(ctx context.Context, opt OpenTSDBOptions) (*Listener, error) {
-	o := &openTSDB{listener: newListener("opentsdb", opt.Options), logPoints: opt.LogPointErrors}
+	o := &openTSDB{listener: newListener("opentsdb", opt.Options), logPoints: opt.LogPointErrors, maxPoints: opt.MaxPoints}
 	wrap := func(s net.Listener) net.Listener {
 		if opt.TLS != nil {
 			s = tls.NewListener(s, opt.TLS)
@@ -51,6 +53,7 @@ func OpenTSDB(ctx context.Context, opt OpenTSDBOptions) (*Listener, error) {
 type openTSDB struct {
 	listener  *Listener
 	logPoints bool
+	maxPoints int
 	http      *http.Server
 	requests  *handedListener
 }
@@ -70,8 +73,9 @@ func (o *openTSDB) serve(conn net.Conn) {
 		}
 		return
 	}
+	from := senderOf(conn.RemoteAddr())
 	eachLine(&sniffedConn{Conn: conn, r: buffered, closed: func() {}}, &o.listener.counters, func(line []byte) bool {
-		return o.command(conn, string(line))
+		return o.command(conn, from, string(line))
 	})
 }
 
@@ -85,14 +89,14 @@ func isHTTP(begin string) bool {
 }
 
 // command runs a line of the telnet protocol; false ends the connection.
-func (o *openTSDB) command(conn net.Conn, line string) bool {
+func (o *openTSDB) command(conn net.Conn, from netip.Addr, line string) bool {
 	words := strings.Fields(line)
 	if len(words) == 0 {
 		return true
 	}
 	switch words[0] {
 	case "put":
-		o.put(line, words[1:])
+		o.put(line, from, words[1:])
 	case "version":
 		if _, err := conn.Write([]byte("InfluxDB TSDB proxy\n")); err != nil {
 			return false
@@ -101,53 +105,53 @@ func (o *openTSDB) command(conn net.Conn, line string) bool {
 		return false
 	default:
 		o.listener.counters.badLn.Add(1)
-		o.refuse(line, fmt.Errorf("%q is not a command", words[0]))
+		o.refuse(line, from, fmt.Errorf("%q is not a command", words[0]))
 	}
 	return true
 }
 
-func (o *openTSDB) refuse(line string, err error) {
-	o.listener.counters.refuse(err.Error())
+func (o *openTSDB) refuse(line string, from netip.Addr, err error) {
+	o.listener.counters.refuse(err.Error(), from)
 	if o.logPoints {
 		o.listener.opt.Log.Info("a point was refused", "line", line, "error", err)
 	}
 }
 
 // put takes `metric timestamp value key=value …`.
-func (o *openTSDB) put(line string, words []string) {
+func (o *openTSDB) put(line string, from netip.Addr, words []string) {
 	c := &o.listener.counters
 	if len(words) < 3 {
 		c.badLn.Add(1)
-		o.refuse(line, fmt.Errorf("put has %d words, want a metric, a timestamp, a value and tags", len(words)))
+		o.refuse(line, from, fmt.Errorf("put has %d words, want a metric, a timestamp, a value and tags", len(words)))
 		return
 	}
 	at, err := openTSDBTime(words[1])
 	if err != nil {
 		c.badTime.Add(1)
-		o.refuse(line, err)
+		o.refuse(line, from, err)
 		return
 	}
 	tags, err := parseTags(words[3:])
 	if err != nil {
 		c.badTag.Add(1)
-		o.refuse(line, fmt.Errorf("tag %w", err))
+		o.refuse(line, from, fmt.Errorf("tag %w", err))
 		return
 	}
 	v, err := strconv.ParseFloat(words[2], 64)
 	if err != nil {
 		c.badValue.Add(1)
-		o.refuse(line, fmt.Errorf("value %q is not a number", words[2]))
+		o.refuse(line, from, fmt.Errorf("value %q is not a number", words[2]))
 		return
 	}
-	o.store(words[0], at, v, tags)
+	o.store(from, words[0], at, v, tags)
 }
 
-func (o *openTSDB) store(metric string, at int64, v float64, tags model.Tags) {
+func (o *openTSDB) store(from netip.Addr, metric string, at int64, v float64, tags model.Tags) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		o.listener.counters.notNumbers.Add(1)
 		return
 	}
-	o.listener.take(&point{measurement: metric, tags: tags, time: at, fields: []lineproto.Field{floatField("value", v)}}, true)
+	o.listener.take(&point{measurement: metric, tags: tags, time: at, fields: []lineproto.Field{floatField("value", v)}}, from, true)
 }
 
 // openTSDBTime reads seconds, of at most ten digits, or milliseconds, of

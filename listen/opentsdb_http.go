@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 
 	"github.com/klauspost/compress/gzip"
@@ -43,16 +44,29 @@ func (o *openTSDB) serveHTTPPut(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), status)
 		return
 	}
+	from := netip.Addr{}
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		from = at.Addr().Unmap()
+	}
 	points, err := decodePoints(body)
+	if err == nil && o.maxPoints > 0 && len(points) > o.maxPoints {
+		err = fmt.Errorf("max-points-per-request limit exceeded: (%d/%d)", len(points), o.maxPoints)
+		c := &o.listener.counters
+		c.tooMany.Add(1)
+		c.refused.Add(int64(len(points)))
+		c.note(err.Error(), addressText(from))
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		return
+	}
 	if err != nil {
 		o.listener.counters.badLn.Add(1)
-		o.refuse("", err)
+		o.refuse("", from, err)
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	var bad []error
 	for i := range points {
-		if err := o.takeJSON(&points[i]); err != nil {
+		if err := o.takeJSON(from, &points[i]); err != nil {
 			bad = append(bad, fmt.Errorf("point %d: %w", i, err))
 		}
 	}
@@ -103,31 +117,31 @@ func decodePoints(body []byte) (points []tsdbPoint, err error) {
 	return points, nil
 }
 
-func (o *openTSDB) takeJSON(p *tsdbPoint) error {
+func (o *openTSDB) takeJSON(from netip.Addr, p *tsdbPoint) error {
 	c := &o.listener.counters
 	if p.Metric == "" {
 		c.badLn.Add(1)
-		return o.refuseJSON(errors.New("metric is missing"))
+		return o.refuseJSON(from, errors.New("metric is missing"))
 	}
 	at, err := openTSDBTime(p.Time.String())
 	if err != nil {
 		c.badTime.Add(1)
-		return o.refuseJSON(err)
+		return o.refuseJSON(from, err)
 	}
 	v, err := strconv.ParseFloat(p.Value.String(), 64)
 	if err != nil {
 		c.badValue.Add(1)
-		return o.refuseJSON(fmt.Errorf("value %q is not a number", p.Value))
+		return o.refuseJSON(from, fmt.Errorf("value %q is not a number", p.Value))
 	}
 	var tags model.Tags
 	for k, text := range p.Tags {
 		tags = append(tags, model.Tag{Key: []byte(k), Value: []byte(text)})
 	}
-	o.store(p.Metric, at, v, tags)
+	o.store(from, p.Metric, at, v, tags)
 	return nil
 }
 
-func (o *openTSDB) refuseJSON(err error) error {
-	o.refuse("", err)
+func (o *openTSDB) refuseJSON(from netip.Addr, err error) error {
+	o.refuse("", from, err)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -308,21 +309,22 @@ func FuzzPackets(f *testing.F) {
 		opt := testOptions(door)
 		opt.EnsureDefaults()
 		l := &Listener{opt: opt}
+		l.counters.clock = opt.Clock
 		l.batcher = &batcher{opt: opt.Batching, clock: opt.Clock, counters: &l.counters}
 		l.batcher.opt.Size = 1 << 30
 		return l
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l := quiet()
-		(&collectd{listener: l, types: types}).take(data)
-		(&udp{listener: l}).take(data)
+		(&collectd{listener: l, types: types}).take(data, netip.Addr{})
+		(&udp{listener: l}).take(data, netip.Addr{})
 		g := &graphite{listener: l, templates: &templates{separator: ".", fallback: &template{pattern: []string{"host", "measurement*"}}}}
-		g.takeDatagram(data)
+		g.takeDatagram(data, netip.Addr{})
 		o := &openTSDB{listener: l}
-		o.put(string(data), strings.Fields(string(data)))
+		o.put(string(data), netip.Addr{}, strings.Fields(string(data)))
 		if points, err := decodePoints(data); err == nil {
 			for i := range points {
-				o.takeJSON(&points[i])
+				o.takeJSON(netip.Addr{}, &points[i])
 			}
 		}
 		l.batcher.open = batch{}

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/timberlinedb/timberline/lineproto"
 	"github.com/timberlinedb/timberline/model"
@@ -26,17 +27,17 @@ type udp struct {
 	writer lineproto.BatchWriter
 }
 
-func (u *udp) take(datagram []byte) {
+func (u *udp) take(datagram []byte, from netip.Addr) {
 	l := u.listener
 	u.parser.Parse(&u.batch, datagram, lineproto.Options{Precision: u.precision, Now: l.opt.Clock.Now().UnixNano()})
 	for i := range u.batch.Rejects {
 		r := &u.batch.Rejects[i]
-		l.counters.refuse("unable to parse '" + string(r.Text) + "': " + r.Reason)
+		l.counters.refuse("unable to parse '"+string(r.Text)+"': "+r.Reason, from)
 	}
 	if u.batch.Rows() == 0 {
 		return
 	}
-	l.batcher.add(false, u.appendLines)
+	l.batcher.add(false, from, u.appendLines)
 }
 
 func (u *udp) appendLines(dst []byte) (_ []byte, points int) {

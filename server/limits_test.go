@@ -2,7 +2,10 @@ package server
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -148,4 +151,91 @@ func TestFuturePoints(t *testing.T) {
 	w.told(`timberline_points_refused_total{reason="beyond_future"}`, "beyond_future", 2, `"point of measurement \"m\" at `)
 	w.told(`timberline_points_noticed_total{reason="future"}`, "future", 1, `"point of measurement \"m\" at `)
 	w.write(fmt.Sprintf("m f=4 %d", at(200*365*24*time.Hour)), 400, "points beyond max-future dropped=1")
+}
+
+// TestClientsThatAreTooMuch causes what ends requests and connections before there are points to count.
+func TestClientsThatAreTooMuch(t *testing.T) {
+	w := newWidening(t, t.TempDir(), func(c *config.Config) {
+		c.HTTP.MaxBodySize, c.HTTP.MaxConnectionLimit = 1000, 4
+		c.HTTP.BodyIdleTimeout, c.HTTP.ResponseIdleTimeout = 50*time.Millisecond, 50*time.Millisecond
+	})
+	w.ask("CREATE DATABASE d")
+	w.write(strings.Repeat("m f=1 1\n", 200), 413, "Request Entity Too Large")
+	w.told("timberline_http_bodies_too_large_total", "body_too_large", 1, `"POST /write: the body is above one of its limits","127.0.0.1"`)
+
+	dial := func(request string) net.Conn {
+		conn, err := net.Dial("tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		conn.(*net.TCPConn).SetReadBuffer(4096)
+		io.WriteString(conn, request)
+		return conn
+	}
+	slow := dial("POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nm f")
+	if answer, err := io.ReadAll(slow); err != nil || !strings.Contains(string(answer), "400 Bad Request") {
+		t.Errorf("%q, %v", answer, err)
+	}
+	w.told("timberline_http_bodies_too_slow_total", "slow_body", 1, `"POST /write: the body stopped for 50ms: the body is too slow","127.0.0.1"`)
+
+	w.write("m f=1 1", 204, "")
+	for range 40 { // who asks for much and takes nothing
+		dial("GET /query?db=d&chunked=true&q=" + url.QueryEscape("SELECT count(f) FROM m WHERE time >= 0 AND time < 1s GROUP BY time(1u) fill(0)") + " HTTP/1.1\r\nHost: x\r\n\r\n")
+		time.Sleep(250 * time.Millisecond)
+		if w.http.Connections().SlowReaders.Count > 0 {
+			break
+		}
+	}
+	w.told("timberline_http_slow_readers_total", "slow_reader", int(w.http.Connections().SlowReaders.Count), `"the client took nothing of an answer for 50ms","127.0.0.1"`)
+	if w.http.Connections().SlowReaders.Count == 0 {
+		t.Error("no slow reader was noticed")
+	}
+
+	refused := w.http.Connections().Refused.Count
+	for range 100 {
+		conn, err := net.Dial("tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if w.http.Connections().Refused.Count > refused+1 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if c := w.http.Connections(); c.Refused.Count <= refused || c.Refused.Client != "127.0.0.1" || c.Refused.Last != "there are 4 connections, as many as there may be" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestListenersNameTheSender writes over UDP what the database refuses.
+func TestListenersNameTheSender(t *testing.T) {
+	w := newWidening(t, t.TempDir(), func(c *config.Config) {
+		c.UDP = []config.UDP{{Listener: config.Listener{Enabled: true, BindAddress: "127.0.0.1:0", Database: "d", BatchSize: 2}, Precision: "ns"}}
+	})
+	w.ask("CREATE DATABASE d")
+	w.write("m f=1 1", 204, "")
+	to := w.listenerAddress(t, "udp")
+	send := func(local, text string) {
+		at, err := net.ResolveUDPAddr("udp", to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP(local)}, at)
+		if err != nil {
+			t.Skipf("this system has no %s: %v", local, err)
+		}
+		defer conn.Close()
+		conn.Write([]byte(text))
+		time.Sleep(50 * time.Millisecond)
+	}
+	send("127.0.0.2", "m f=2 2")
+	send("127.0.0.3", "m f=true 3")
+	for end := time.Now().Add(10 * time.Second); w.currentListeners()[0].Metrics().Refused == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	w.told(`timberline_points_refused_total{reason="field_conflict"}`, "field_conflict", 1,
+		`"field type conflict: input field \"f\" on measurement \"m\" is type boolean, already exists as type float","127.0.0.3","d"`)
+	w.expect("SHOW DIAGNOSTICS FOR 'refusals'", `["udp_refused",1,`, `"127.0.0.3 at listener 127.0.0.1:`)
 }

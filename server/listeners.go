@@ -75,7 +75,7 @@ func (s *Server) listenerStarts() (all []listenerStart) {
 					return nil, err
 				}
 			}
-			return listen.OpenTSDB(ctx, listen.OpenTSDBOptions{Options: o, TLS: secure, LogPointErrors: c.LogPointErrors})
+			return listen.OpenTSDB(ctx, listen.OpenTSDBOptions{Options: o, TLS: secure, LogPointErrors: c.LogPointErrors, MaxPoints: s.cfg.HTTP.MaxPointsPerRequest})
 		}})
 	}
 	for _, c := range s.cfg.Collectd {
@@ -161,6 +161,7 @@ func collectListeners(c *monitor.Collector, m listen.Metrics) {
 	c.Counter("listener_batches_failed_total", "Batches that could not be stored.", float64(m.FailedBatches), labels...)
 	c.Counter("listener_read_errors_total", "Failed reads of sockets.", float64(m.ReadErrors), labels...)
 	c.Counter("listener_connections_total", "Connections that were taken.", float64(m.Connections), labels...)
+	c.Counter("listener_requests_too_large_total", "Requests of OpenTSDB with more points than they may have.", float64(m.TooManyPoints), labels...)
 	c.Counter("listener_connections_refused_total", "Connections that were one too many.", float64(m.ConnectionsRefused), labels...)
 	c.Gauge("listener_connections_active", "Connections that are open.", float64(m.ConnectionsActive), labels...)
 }

@@ -79,7 +79,11 @@ func (all refusals) ofListener(m listen.Metrics) refusals {
 		what   string
 		points int64
 	}{{"refused", m.Refused}, {"not_numbers", m.NotNumbers}, {"dropped", m.Dropped}} {
-		all = append(all, refusal{reason: m.Protocol + "_" + r.what, points: r.points, last: m.Example, client: "listener " + m.Address})
+		client := "listener " + m.Address
+		if m.Client != "" {
+			client = m.Client + " at " + client
+		}
+		all = append(all, refusal{reason: m.Protocol + "_" + r.what, points: r.points, last: m.Example, client: client, at: m.Time})
 	}
 	return all
 }

@@ -16,6 +16,8 @@ type resolved struct {
 	overflowed int // rows whose value of a tag was replaced
 
 	valuesReason, overflowReason string // of the first of them
+
+	seriesLine, valuesLine, overflowLine int // their lines; 0: not known
 }
 
 func (r *resolved) add(o resolved) {
@@ -23,10 +25,13 @@ func (r *resolved) add(o resolved) {
 	r.values += o.values
 	r.overflowed += o.overflowed
 	if r.valuesReason == "" {
-		r.valuesReason = o.valuesReason
+		r.valuesReason, r.valuesLine = o.valuesReason, o.valuesLine
 	}
 	if r.overflowReason == "" {
-		r.overflowReason = o.overflowReason
+		r.overflowReason, r.overflowLine = o.overflowReason, o.overflowLine
+	}
+	if r.seriesLine == 0 {
+		r.seriesLine = o.seriesLine
 	}
 }
 
@@ -50,7 +55,7 @@ func (db *database) resolve(b *model.Batch) (sum resolved, err error) {
 		full := errors.Is(err, index.ErrMaxSeries) || errors.Is(err, index.ErrMaxValues)
 		if full {
 			var some resolved
-			some, err = db.resolveSome(keys, prints, ids)
+			some, err = db.resolveSome(t, keys, prints, ids)
 			sum.add(some)
 		}
 		if err != nil {
@@ -75,7 +80,7 @@ func (db *database) resolve(b *model.Batch) (sum resolved, err error) {
 
 // resolveSome finds the ids of known series and makes new ones as long as there
 // is room; the others stay without.
-func (db *database) resolveSome(keys [][]byte, prints []model.Fingerprint, ids []model.SeriesID) (some resolved, err error) {
+func (db *database) resolveSome(t *model.Table, keys [][]byte, prints []model.Fingerprint, ids []model.SeriesID) (some resolved, err error) {
 	for i := range keys {
 		err := db.index.Resolve(keys[i:i+1], prints[i:i+1], ids[i:i+1], db.journal)
 		var values *index.TagValuesError
@@ -83,7 +88,7 @@ func (db *database) resolveSome(keys [][]byte, prints []model.Fingerprint, ids [
 			if ids[i], err = db.overflow(keys[i], values); err == nil {
 				some.overflowed++
 				if some.overflowReason == "" {
-					some.overflowReason = values.Error()
+					some.overflowReason, some.overflowLine = values.Error(), lineOf(t, i)
 				}
 			}
 		}
@@ -92,15 +97,26 @@ func (db *database) resolveSome(keys [][]byte, prints []model.Fingerprint, ids [
 		case errors.As(err, &values):
 			some.values++
 			if some.valuesReason == "" {
-				some.valuesReason = values.Error()
+				some.valuesReason, some.valuesLine = values.Error(), lineOf(t, i)
 			}
 		case errors.Is(err, index.ErrMaxSeries):
 			some.series++
+			if some.seriesLine == 0 {
+				some.seriesLine = lineOf(t, i)
+			}
 		default:
 			return some, err
 		}
 	}
 	return some, nil
+}
+
+// lineOf returns the number of the line of a new key, 0 when there is none.
+func lineOf(t *model.Table, key int) int {
+	if row := t.NewKeys[key].Row; int(row) < len(t.Lines) {
+		return int(t.Lines[row])
+	}
+	return 0
 }
 
 // overflow returns the series of a key in which values that are too many are

@@ -25,6 +25,9 @@ type WriteResult struct {
 	ValuesRefused, Overflowed    int
 	ValuesReason, OverflowReason string
 
+	// The numbers of the lines of the first such rows, 0 when they have none.
+	SeriesLine, ValuesLine, OverflowLine int
+
 	// Conflicts are the refused rows, by table.
 	Conflicts []TypeConflict
 }
@@ -62,6 +65,7 @@ func (s *Store) Write(ctx context.Context, db uint32, shard uint64, b *model.Bat
 	res.SeriesRefused, res.MaxSeries = limited.series, s.opt.Index.MaxSeries
 	res.ValuesRefused, res.ValuesReason = limited.values, limited.valuesReason
 	res.Overflowed, res.OverflowReason = limited.overflowed, limited.overflowReason
+	res.SeriesLine, res.ValuesLine, res.OverflowLine = limited.seriesLine, limited.valuesLine, limited.overflowLine
 	sh.activity.wrote(res, err)
 	s.counters.rowsWritten.Add(int64(res.Rows))
 	s.counters.valuesWritten.Add(int64(res.Values))
