@@ -399,6 +399,9 @@ func (x *Index) Present(shards []uint64) *roaring.Bitmap {
 	return x.presence.union(shards)
 }
 
+// PresentCount returns how many series have data in a shard.
+func (x *Index) PresentCount(shard uint64) int64 { return x.presence.count(shard) }
+
 // PresentVersion is Present with a number that stands for the result: as long as it
 // is the same, the same shards have the same series, and these the same tags. Others
 // read the bitmap too: it must not be changed.

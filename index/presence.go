@@ -208,6 +208,16 @@ func (p *presence) without(ids *roaring.Bitmap) {
 	}
 }
 
+// count returns how many series a shard has.
+func (p *presence) count(shard uint64) int64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if bm := p.byShard[shard]; bm != nil {
+		return int64(bm.GetCardinality())
+	}
+	return 0
+}
+
 // somewhere reports whether an id is present in a shard.
 func (p *presence) somewhere(id uint32) bool {
 	p.mu.RLock()

@@ -23,6 +23,7 @@ type counters struct {
 	connectionsActive                atomic.Int64
 	tooMany                          atomic.Int64 // requests with more points than they may have
 	badTime, badTag, badValue, badLn atomic.Int64
+	httpConnections                  atomic.Int64
 
 	clock   clock.Clock // set before the first use
 	mu      sync.Mutex  // guards the fields below
@@ -53,6 +54,7 @@ func (c *counters) note(reason, client string) {
 type Metrics struct {
 	Protocol string // udp, graphite, opentsdb or collectd
 	Address  string
+	Network  string // tcp or udp
 
 	Bytes, Points      int64 // received
 	Refused            int64 // lines or points that say nothing useful, those that are not numbers left out
@@ -64,6 +66,7 @@ type Metrics struct {
 	Connections        int64 // since the start
 	ConnectionsActive  int64
 	ConnectionsRefused int64 // because there were too many
+	HTTPConnections    int64 // of OpenTSDB: those that begin with a request of HTTP
 
 	// Of OpenTSDB: lines by what is wrong with them; all of them are in Refused.
 	BadLines, BadTimes, BadTags, BadValues int64
@@ -77,12 +80,12 @@ type Metrics struct {
 	Time    time.Time // when that was; zero: never
 }
 
-func (c *counters) metrics(protocol, address string) Metrics {
+func (c *counters) metrics(protocol, network, address string) Metrics {
 	c.mu.Lock()
 	example, client, at := c.example, c.client, c.at
 	c.mu.Unlock()
 	return Metrics{
-		Protocol: protocol, Address: address,
+		Protocol: protocol, Network: network, Address: address, HTTPConnections: c.httpConnections.Load(),
 		Bytes: c.bytes.Load(), Points: c.points.Load(), Refused: c.refused.Load(), NotNumbers: c.notNumbers.Load(),
 		ReadErrors: c.readErrors.Load(), Batches: c.batches.Load(), Sent: c.sent.Load(),
 		FailedBatches: c.failedBatches.Load(), Dropped: c.dropped.Load(),

@@ -160,7 +160,7 @@ func TestRefusingDoor(t *testing.T) {
 		b.add(true, netip.Addr{}, oneLine("m v=1"))
 	}
 	b.close()
-	m := c.metrics("udp", "")
+	m := c.metrics("udp", "udp", "")
 	if m.FailedBatches != 1 || m.Dropped != 2 || m.Batches != 1 || m.Sent != 1 || m.Refused != 1 {
 		t.Errorf("counted %+v", m)
 	}

@@ -79,7 +79,13 @@ func (l *Listener) Address() string {
 }
 
 // Metrics returns what the listener has seen.
-func (l *Listener) Metrics() Metrics { return l.counters.metrics(l.protocol, l.Address()) }
+func (l *Listener) Metrics() Metrics {
+	network := "tcp"
+	if l.packets != nil {
+		network = "udp"
+	}
+	return l.counters.metrics(l.protocol, network, l.Address())
+}
 
 // Close ends the listener and stores what it has taken.
 func (l *Listener) Close() error {

@@ -67,6 +67,7 @@ func (o *openTSDB) serve(conn net.Conn) {
 		return
 	}
 	if isHTTP(string(begin)) {
+		o.listener.counters.httpConnections.Add(1)
 		ended := make(chan struct{})
 		if o.requests.hand(&sniffedConn{Conn: conn, r: buffered, closed: sync.OnceFunc(func() { close(ended) })}) {
 			<-ended

@@ -48,7 +48,8 @@ type Recorder struct {
 	opt     RecorderOptions
 
 	points, failures, dropped atomic.Int64
-	failing                   bool // the last recording failed; of the goroutine of Run
+	failing                   bool // of the goroutine of Run: a recording failed, and there were not calmRecordings behind it
+	calm                      int  // of the same: recordings that worked since one failed
 }
 
 // NewRecorder returns a recorder of the statistics of m.
@@ -128,14 +129,22 @@ func (r *Recorder) Record(ctx context.Context, at time.Time) error {
 	return err
 }
 
+// calmRecordings is how many recordings in a row must work until failures count as over.
+const calmRecordings = 30
+
 // told logs when recording begins or ceases to fail, not every failure: a full
-// disk lasts.
+// disk lasts, and while it does what is small may still find room now and then.
 func (r *Recorder) told(err error) {
 	switch {
 	case err != nil && !r.failing:
 		r.opt.Log.Warn("statistics of the server are not recorded", "database", r.opt.Database, "error", err)
-	case err == nil && r.failing:
-		r.opt.Log.Info("statistics of the server are recorded again", "database", r.opt.Database)
+		r.failing, r.calm = true, 0
+	case err != nil:
+		r.calm = 0
+	case r.failing:
+		if r.calm++; r.calm >= calmRecordings {
+			r.opt.Log.Info("statistics of the server are recorded again", "database", r.opt.Database)
+			r.failing = false
+		}
 	}
-	r.failing = err != nil
 }

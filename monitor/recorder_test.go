@@ -109,6 +109,16 @@ func TestRecordingOnAFullDisk(t *testing.T) {
 	}
 	s.refuse = nil
 	r.told(r.Record(context.Background(), time.Unix(1, 0)))
+	if len(s.lines) != 1 || strings.Contains(log.String(), "recorded again") {
+		t.Errorf("lines %q, log\n%s", s.lines, log.String())
+	}
+	for range calmRecordings - 2 {
+		r.told(nil)
+	}
+	if strings.Contains(log.String(), "recorded again") {
+		t.Errorf("it is over too soon:\n%s", log.String())
+	}
+	r.told(nil)
 	if len(s.lines) != 1 || !strings.Contains(log.String(), "recorded again") {
 		t.Errorf("lines %q, log\n%s", s.lines, log.String())
 	}

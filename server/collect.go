@@ -1,6 +1,8 @@
 package server
 
 import (
+	"path/filepath"
+
 	"github.com/timberlinedb/timberline/httpapi"
 	"github.com/timberlinedb/timberline/ingest"
 	"github.com/timberlinedb/timberline/internal/budget"
@@ -14,14 +16,14 @@ import (
 func (s *Server) register(m *monitor.Monitor, memory *budget.Budget) {
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectQueries(c, s.engine.Metrics()) }))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
-		collectShards(c, s.catalog.Snapshot(), s.store.DatabaseMetrics(), s.store.ShardMetrics())
+		collectShards(c, filepath.Join(s.cfg.Data.Dir, "wal"), s.catalog.Snapshot(), s.store.DatabaseMetrics(), s.store.ShardMetrics())
 	}))
 	m.Register(monitor.SourceFunc(func(c *monitor.Collector) {
 		w := s.writer.Metrics()
 		sub := s.subscriber.Metrics()
 		collectWrites(c, w, sub)
 		collectSubscriptions(c, sub)
-		collectStore(c, s.store.Metrics())
+		collectStore(c, filepath.Join(s.cfg.Data.Dir, "wal"), s.store.Metrics())
 	}))
 	if s.tasks != nil {
 		m.Register(monitor.SourceFunc(func(c *monitor.Collector) { collectTasks(c, s.tasks.Metrics()) }))
@@ -143,7 +145,7 @@ func collectTasks(c *monitor.Collector, m task.Metrics) {
 	c.Counter("continuous_query_failures_total", "Runs of continuous queries that failed.", float64(m.Failed))
 }
 
-func collectStore(c *monitor.Collector, m tsdb.Metrics) {
+func collectStore(c *monitor.Collector, log string, m tsdb.Metrics) {
 	gauges := []struct {
 		name, help string
 		value      float64
@@ -212,7 +214,7 @@ func collectStore(c *monitor.Collector, m tsdb.Metrics) {
 	for _, n := range counters {
 		c.Counter(n.name, n.help, float64(n.value))
 	}
-	c.Statistic(monitor.Statistic{Name: "tsm1_wal", Tags: map[string]string{}, Values: map[string]any{
+	c.Statistic(monitor.Statistic{Name: "tsm1_wal", Distinct: []string{"path"}, Tags: map[string]string{"engine": engineName, "path": log, "walPath": log}, Values: map[string]any{
 		"currentSegmentDiskBytes": m.Log.DiskBytes, "oldSegmentsDiskBytes": int64(0),
 		"writeOk": int64(m.Log.Syncs), "writeErr": m.WritesRefused,
 	}})

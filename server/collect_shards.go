@@ -36,7 +36,7 @@ type shardNames struct{ database, policy string }
 
 // collectShards tells of each database and shard in the terms of InfluxDB 1.x, as far as there is an equivalent here. The
 // log is one for all shards, so that none has one of its own.
-func collectShards(c *monitor.Collector, snap *catalog.Snapshot, databases []tsdb.DatabaseMetrics, shards []tsdb.ShardMetrics) {
+func collectShards(c *monitor.Collector, log string, snap *catalog.Snapshot, databases []tsdb.DatabaseMetrics, shards []tsdb.ShardMetrics) {
 	databaseNames := make(map[uint32]string)
 	names := make(map[uint64]shardNames)
 	for _, d := range snap.Databases {
@@ -62,26 +62,50 @@ func collectShards(c *monitor.Collector, snap *catalog.Snapshot, databases []tsd
 		if !ok {
 			continue
 		}
-		collectShard(c, n, sh)
+		collectShard(c, log, n, sh)
 	}
 }
 
-func collectShard(c *monitor.Collector, n shardNames, sh tsdb.ShardMetrics) {
+func collectShard(c *monitor.Collector, log string, n shardNames, sh tsdb.ShardMetrics) {
 	tags := map[string]string{
-		"database": n.database, "retentionPolicy": n.policy, "id": strconv.FormatUint(sh.Shard, 10), "engine": "timberline",
+		"database": n.database, "retentionPolicy": n.policy, "id": strconv.FormatUint(sh.Shard, 10), "engine": engineName,
+		"path": sh.Directory, "walPath": log,
 	}
 	add := func(name string, values map[string]any) {
-		c.Statistic(monitor.Statistic{Name: name, Distinct: []string{"database", "retentionPolicy", "id"}, Tags: tags, Values: values})
+		c.Statistic(monitor.Statistic{Name: name, Distinct: []string{"path", "id"}, Tags: tags, Values: values})
 	}
 	add("shard", map[string]any{
-		"diskBytes": sh.FileBytes, "fieldsCreate": sh.FieldsCreated,
-		"writeReq": sh.Writes, "writeReqOk": sh.Writes - sh.WritesFailed, "writeReqErr": sh.WritesFailed,
+		"diskBytes": sh.FileBytes, "fieldsCreate": sh.FieldsCreated, "seriesCreate": sh.Series,
+		"writeReq": sh.Writes, "writeReqOk": sh.Writes - sh.WritesFailed, "writeReqErr": sh.WritesFailed, "writeBytes": int64(0),
 		"writePointsOk": sh.RowsWritten, "writePointsDropped": sh.RowsDropped, "writePointsErr": int64(0), "writeValuesOk": sh.ValuesWritten,
 	})
-	add("tsm1_engine", map[string]any{
-		"cacheCompactions": sh.Flushes, "cacheCompactionErr": sh.FlushFailures,
-		"tsmFullCompactions": sh.Compactions, "tsmFullCompactionErr": sh.CompactionFails,
+	add("tsm1_engine", engineValues(sh))
+	add("tsm1_cache", map[string]any{
+		"memBytes": sh.CacheBytes, "cachedBytes": sh.FrozenBytes, "diskBytes": int64(0), "cachedRows": sh.CacheRows,
+		"cacheAgeMs": sh.CacheAge.Milliseconds(), "snapshotCount": int64(sh.Frozen), "WALCompactionTimeMs": sh.FlushTime.Milliseconds(),
+		"writeOk": sh.Writes - sh.WritesFailed, "writeErr": sh.WritesFailed, "writeDropped": sh.RowsDropped,
 	})
-	add("tsm1_cache", map[string]any{"memBytes": sh.CacheBytes, "cachedBytes": sh.FrozenBytes, "diskBytes": int64(0), "cachedRows": sh.CacheRows})
 	add("tsm1_filestore", map[string]any{"diskBytes": sh.FileBytes, "numFiles": int64(sh.Files)})
+}
+
+// engineName is the value of the tag engine.
+const engineName = "timberline"
+
+// engineValues are flushes, which InfluxDB calls compactions of the cache, and merges. Those that leave one file are its
+// full ones. Merges that only optimize, which it counts apart, are not told apart here.
+func engineValues(sh tsdb.ShardMetrics) map[string]any {
+	values := map[string]any{
+		"cacheCompactions": sh.Flushes, "cacheCompactionErr": sh.FlushFailures,
+		"cacheCompactionsActive": sh.FlushesActive, "cacheCompactionDuration": sh.FlushTime.Nanoseconds(),
+	}
+	for i, name := range []string{"tsmLevel1", "tsmLevel2", "tsmLevel3", "tsmFull"} {
+		m := sh.Merges[i]
+		values[name+"Compactions"], values[name+"CompactionErr"] = m.Done, m.Failed
+		values[name+"CompactionsActive"], values[name+"CompactionQueue"] = m.Active, int64(m.Queued)
+		values[name+"CompactionDuration"] = m.Took.Nanoseconds()
+	}
+	for _, what := range []string{"Compactions", "CompactionErr", "CompactionsActive", "CompactionQueue", "CompactionDuration"} {
+		values["tsmOptimize"+what] = int64(0)
+	}
+	return values
 }

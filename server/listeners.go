@@ -146,11 +146,16 @@ func collectListeners(c *monitor.Collector, m listen.Metrics) {
 			"tlBadLine": m.BadLines, "tlBadTime": m.BadTimes, "tlBadTag": m.BadTags, "tlBadFloat": m.BadValues,
 			"batchesTx": m.Batches, "pointsTx": m.Sent, "batchesTxFail": m.FailedBatches,
 			"connsActive": m.ConnectionsActive, "connsHandled": m.Connections, "droppedPointsInvalid": m.NotNumbers,
+			"tlConnsHandled": m.Connections - m.HTTPConnections, "httpConnsHandled": m.HTTPConnections,
 		}
 	case "collectd":
 		values["droppedPointsInvalid"] = m.NotNumbers
 	}
-	c.Statistic(monitor.Statistic{Name: m.Protocol, Distinct: []string{"bind"}, Tags: map[string]string{"bind": m.Address}, Values: values})
+	distinct, tags := []string{"bind"}, map[string]string{"bind": m.Address}
+	if m.Protocol == "graphite" {
+		distinct, tags["proto"] = []string{"proto", "bind"}, m.Network
+	}
+	c.Statistic(monitor.Statistic{Name: m.Protocol, Distinct: distinct, Tags: tags, Values: values})
 	labels := []monitor.Label{{Key: "protocol", Value: m.Protocol}, {Key: "address", Value: m.Address}}
 	c.Counter("listener_received_bytes_total", "Bytes that came in.", float64(m.Bytes), labels...)
 	c.Counter("listener_points_total", "Points that came in.", float64(m.Points), labels...)

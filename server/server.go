@@ -65,8 +65,13 @@ type Server struct {
 
 // Open builds the system and begins to serve. The address answers at once, with
 // 503 until storage is ready.
-func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{log: log, cfg: cfg, fs: vfs.OS(), clock: clock.System, monitor: monitor.New(clock.System)}
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, error) {
+	return openOn(ctx, vfs.OS(), cfg, log)
+}
+
+// openOn is Open over a file system.
+func openOn(ctx context.Context, files vfs.FS, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
+	s := &Server{log: log, cfg: cfg, fs: files, clock: clock.System, monitor: monitor.New(clock.System)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))

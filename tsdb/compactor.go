@@ -126,6 +126,7 @@ type mergeJob struct {
 	inputs  []*shardFile
 	deletes [][]tsm.Delete // by input
 	level   int
+	final   bool     // the output is all that the shard has
 	applied uint64   // sequence up to which deletes are complete
 	dropped []uint32 // fields that are left out, ascending
 }
@@ -143,7 +144,10 @@ func (sh *shard) compactLocked(ctx context.Context, rule mergeRule) (merged bool
 		return false, err
 	}
 	defer release()
-	if err := sh.runMerge(ctx, job, hold); err != nil {
+	ended, started := sh.activity.merging(mergeClass(job.level, job.final)), sh.store.clock.Now()
+	err = sh.runMerge(ctx, job, hold)
+	ended(sh.store.clock.Now().Sub(started), err)
+	if err != nil {
 		return false, fmt.Errorf("compact shard %d: %w", sh.spec.ID, err)
 	}
 	return true, sh.pruneDeletes()
@@ -165,7 +169,7 @@ func (sh *shard) planMerge(ctx context.Context, rule mergeRule) (*mergeJob, erro
 	if err != nil {
 		return nil, err
 	}
-	job := &mergeJob{level: jobs[0].Level, applied: sh.tombs.LastSequence(), dropped: dropped}
+	job := &mergeJob{level: jobs[0].Level, final: jobs[0].Final, applied: sh.tombs.LastSequence(), dropped: dropped}
 	for _, in := range jobs[0].Inputs {
 		i := slices.IndexFunc(files, func(f *shardFile) bool { return f.path == in.Path })
 		if i < 0 || !files[i].reader.Ref() {

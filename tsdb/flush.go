@@ -52,6 +52,8 @@ func (sh *shard) gone() bool {
 // them; the file has its name before the manifest has it; the cache goes last.
 func (sh *shard) flushCache(ctx context.Context, c *cache) error {
 	started := sh.store.clock.Now()
+	sh.activity.flushing.Add(1)
+	defer sh.activity.flushing.Add(-1)
 	if err := sh.store.waitDurable(ctx, c.maxLSN); err != nil {
 		return err
 	}
@@ -80,6 +82,7 @@ func (sh *shard) flushCache(ctx context.Context, c *cache) error {
 	counts := &sh.store.counters
 	counts.flushes.Add(1)
 	sh.activity.flushes.Add(1)
+	sh.activity.flushNanos.Add(sh.store.clock.Now().Sub(started).Nanoseconds())
 	counts.flushedRows.Add(rows)
 	counts.flushedBytes.Add(bytes)
 	sh.noteOverwrites(overwritten)
