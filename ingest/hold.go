@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -13,7 +14,37 @@ type hold struct {
 	over  atomic.Pointer[chan struct{}] // closed when that is over; set before lock is asked for
 }
 
-func newHold() hold { return hold{alone: make(chan struct{}, 1)} }
+func newHold() *hold { return &hold{alone: make(chan struct{}, 1)} }
+
+// holds has a hold for each database that was written to, by its number. Reading it takes no lock.
+type holds struct {
+	known atomic.Pointer[map[uint32]*hold] // never changed once published
+	mu    sync.Mutex                       // of who publishes another
+}
+
+// of returns the hold of a database.
+func (h *holds) of(database uint32) *hold {
+	if known := h.known.Load(); known != nil {
+		if one := (*known)[database]; one != nil {
+			return one
+		}
+	}
+	return h.add(database)
+}
+
+func (h *holds) add(database uint32) *hold {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	more := make(map[uint32]*hold)
+	if known := h.known.Load(); known != nil {
+		maps.Copy(more, *known)
+	}
+	if more[database] == nil {
+		more[database] = newHold()
+	}
+	h.known.Store(&more)
+	return more[database]
+}
 
 // enter lets a write in.
 func (h *hold) enter(ctx context.Context) error {

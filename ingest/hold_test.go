@@ -57,3 +57,27 @@ func TestHoldKeepsWritesOut(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestHoldIsOfOneDatabase: who is alone in a database leaves the others alone.
+func TestHoldIsOfOneDatabase(t *testing.T) {
+	var h holds
+	one, two := h.of(1), h.of(300)
+	if h.of(1) != one || h.of(300) != two || one == two {
+		t.Fatal("a database has another hold each time, or that of another")
+	}
+	if err := one.beAlone(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer one.letIn()
+	if err := two.enter(t.Context()); err != nil {
+		t.Errorf("a write to another database waited: %v", err)
+	}
+	two.leave()
+	if err := two.beAlone(t.Context()); err != nil {
+		t.Errorf("a second one, of another database, waited: %v", err)
+	}
+	two.letIn()
+	if n := testing.AllocsPerRun(100, func() { h.of(300) }); n != 0 {
+		t.Errorf("%v allocations to find a hold", n)
+	}
+}

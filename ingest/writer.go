@@ -28,7 +28,7 @@ type Writer struct {
 	subscriber *Subscriber     // nil: nobody subscribes
 	conflicts  *conflict.Store // nil: no database keeps its field conflicts
 
-	hold hold // entered by every write, and alone by who wants no others
+	holds holds // that of its database is entered by every write, and alone by who wants no others
 
 	scratch sync.Pool // of *scratch
 }
@@ -43,7 +43,7 @@ type scratch struct {
 // New returns a writer to a store whose databases are those of the catalog. The
 // points of its writes are given to the subscriber, too, if there is one.
 func New(cat *catalog.Catalog, store *tsdb.Store, clk clock.Clock, to ...*Subscriber) *Writer {
-	w := &Writer{catalog: cat, store: store, clock: clk, hold: newHold()}
+	w := &Writer{catalog: cat, store: store, clock: clk}
 	for _, s := range to {
 		w.subscriber = s
 	}
@@ -129,8 +129,8 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if w.subscriber.wants(target.policy) {
 		target.series = nil // every row brings its key then
 	}
-	hold := w.store.HoldSeries(target.id) // until the rows have the ids that the parser finds
-	defer hold.Release()
+	series := w.store.HoldSeries(target.id) // until the rows have the ids that the parser finds
+	defer series.Release()
 	s.parser.Parse(&s.batch, req.Body, lineproto.Options{
 		Precision: req.Precision,
 		Now:       now.UnixNano(),
@@ -140,10 +140,11 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := checkScope(&s.batch, req.Measurements); err != nil {
 		return w.failed(err, s.batch.Rows(), req.Client, req.Database)
 	}
-	if err := w.hold.enter(ctx); err != nil {
+	hold := w.holds.of(target.id)
+	if err := hold.enter(ctx); err != nil {
 		return w.failed(err, s.batch.Rows(), req.Client, req.Database)
 	}
-	defer w.hold.leave()
+	defer hold.leave()
 	return w.storeBatch(ctx, target, &s.batch, s, req)
 }
 
@@ -164,25 +165,36 @@ func checkScope(b *model.Batch, allowed []string) error {
 // request, what concerns line protocol does not count. The batch is changed:
 // rows that may not be stored are taken out.
 func (w *Writer) WriteBatch(ctx context.Context, req Request, b *model.Batch) error {
-	if err := w.hold.enter(ctx); err != nil {
+	target, err := w.target(req.Database, req.Policy)
+	if err != nil {
+		w.metrics.requests.Add(1)
 		return w.failed(err, b.Rows(), req.Client, req.Database)
 	}
-	defer w.hold.leave()
+	hold := w.holds.of(target.id)
+	if err := hold.enter(ctx); err != nil {
+		return w.failed(err, b.Rows(), req.Client, req.Database)
+	}
+	defer hold.leave()
 	return w.writeBatch(ctx, req, b)
 }
 
 // WriteFunc stores a batch, like Writer.WriteBatch.
 type WriteFunc func(ctx context.Context, req Request, b *model.Batch) error
 
-// Hold runs work while all writes wait but those that work makes by the
-// function it is given. A write that came before is as durable as it is going
+// Hold runs work while all writes to a database wait but those that work makes
+// by the function it is given. A write that came before is as durable as it is going
 // to be. When ctx ends before it is this work's turn, its error is returned; a
 // write that waits goes by its own context.
-func (w *Writer) Hold(ctx context.Context, work func(write WriteFunc) error) error {
-	if err := w.hold.beAlone(ctx); err != nil {
+func (w *Writer) Hold(ctx context.Context, database string, work func(write WriteFunc) error) error {
+	d := w.catalog.Snapshot().Database(database)
+	if d == nil {
+		return &DatabaseNotFoundError{Name: database}
+	}
+	hold := w.holds.of(d.ID)
+	if err := hold.beAlone(ctx); err != nil {
 		return err
 	}
-	defer w.hold.letIn()
+	defer hold.letIn()
 	return work(w.writeBatch)
 }
 

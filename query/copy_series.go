@@ -16,7 +16,7 @@ import (
 
 // renameMeasurement is RENAME MEASUREMENT. When there is one of the new name, the rows are added to its own.
 func (r *statementRun) renameMeasurement(db *catalog.Database, stmt *influxql.RenameStatement) error {
-	return r.engine.storage.Exclusive(r.ctx, func(write WritePoints) error {
+	return r.engine.storage.Exclusive(r.ctx, db.Name, func(write WritePoints) error {
 		n, err := r.copySeries(db, seriesCopy{from: stmt.Old, to: stmt.New, write: write})
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func (r *statementRun) renameTagKey(db *catalog.Database, stmt *influxql.RenameS
 			return fmt.Errorf("%d series have both tags, %s and %s", both, influxql.QuoteIdent(stmt.Old), influxql.QuoteIdent(stmt.New))
 		}
 	}
-	return r.engine.storage.Exclusive(r.ctx, func(write WritePoints) error {
+	return r.engine.storage.Exclusive(r.ctx, db.Name, func(write WritePoints) error {
 		n, err := r.copySeries(db, seriesCopy{
 			from: stmt.Measurement, to: stmt.Measurement, write: write, condition: hasTag(nil, stmt.Old),
 			tag: func(key string) string {
@@ -83,7 +83,7 @@ func (r *statementRun) alterField(stmt *influxql.AlterFieldStatement) error {
 	if !found {
 		return errFieldNotFound(stmt.Name, stmt.Measurement)
 	}
-	return r.engine.storage.Exclusive(r.ctx, func(write WritePoints) error {
+	return r.engine.storage.Exclusive(r.ctx, db.Name, func(write WritePoints) error {
 		change := FieldChange{Database: db.Name, Measurement: stmt.Measurement, Field: stmt.Name, NewName: aside, Replace: typ}
 		if _, err := r.engine.storage.ChangeField(r.ctx, change); err != nil {
 			return err

@@ -31,8 +31,8 @@ type Storage interface {
 	// RenameDatabase gives a database another name.
 	RenameDatabase(ctx context.Context, from, to string) error
 
-	// Exclusive runs work while no points are written but those that work writes by the function it is given.
-	Exclusive(ctx context.Context, work func(write WritePoints) error) error
+	// Exclusive runs work while no points are written to a database but those that work writes by the function it is given.
+	Exclusive(ctx context.Context, database string, work func(write WritePoints) error) error
 
 	// WritePoints stores the points that SELECT … INTO yields. The batch is not kept.
 	WritePoints(ctx context.Context, database, policy string, b *model.Batch) error

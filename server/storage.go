@@ -168,9 +168,9 @@ func (s *storage) RenameDatabase(_ context.Context, from, to string) error {
 	return s.catalog.RenameDatabase(from, to)
 }
 
-// Exclusive runs work while nobody else writes.
-func (s *storage) Exclusive(ctx context.Context, work func(query.WritePoints) error) error {
-	return s.writer.Hold(ctx, func(write ingest.WriteFunc) error {
+// Exclusive runs work while nobody else writes to a database.
+func (s *storage) Exclusive(ctx context.Context, database string, work func(query.WritePoints) error) error {
+	return s.writer.Hold(ctx, database, func(write ingest.WriteFunc) error {
 		return work(func(ctx context.Context, database, policy string, b *model.Batch) error {
 			return write(ctx, ingest.Request{Database: database, Policy: policy}, b)
 		})

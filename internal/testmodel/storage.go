@@ -110,7 +110,7 @@ func (s *Storage) RenameDatabase(_ context.Context, from, to string) error {
 }
 
 // Exclusive runs work.
-func (s *Storage) Exclusive(_ context.Context, work func(query.WritePoints) error) error {
+func (s *Storage) Exclusive(_ context.Context, _ string, work func(query.WritePoints) error) error {
 	return work(s.WritePoints)
 }
 
