@@ -307,7 +307,7 @@ func streamFloats(dst []float64, src []byte, n, from, to int, divisor float64) (
 	}
 	var g group
 	for at := groupSize * s.skip(from/groupSize); at < to; at += groupSize {
-		m, err := s.next(&g)
+		m, err := nextWords(&s, &g)
 		if err != nil {
 			return dst[:0], err
 		}
@@ -324,11 +324,13 @@ func streamFloats(dst []float64, src []byte, n, from, to int, divisor float64) (
 
 // huffmanFloats does the same for the body of a huffman page.
 func huffmanFloats(dst []float64, src []byte, n, from, to int, divisor float64) ([]float64, error) {
-	if len(src) < (n+7)/8 {
-		return dst[:0], malformed("huffman page has %d bytes for %d values", len(src), n)
+	s := huffmanStreams.Get().(*huffmanStream)
+	defer s.release()
+	if err := s.open(src, n); err != nil {
+		return dst[:0], err
 	}
 	dst = grow(dst, n)
-	rest, err := walkHuffman(src, n, from, to, func(s *huffmanStream, at, m int) {
+	rest, err := s.walk(n, from, to, func(s *huffmanStream, at, m int) {
 		var g group
 		nextHuffman(s, &g, m)
 		floatsOf(dst[at:at+m], g[:m], divisor)

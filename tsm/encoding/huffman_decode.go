@@ -264,14 +264,12 @@ func (s *huffmanStream) ended(part int) bool {
 	return s.tokens.at == next.bit && (s.order < 1 || s.prev == next.prev) && (s.order < 2 || s.delta == next.delta)
 }
 
-// walkHuffman decodes at least the rows [from, to) of the body of a huffman page of
-// n values: visit is to take the next m values, of row at and after it, with
-// nextHuffman. What follows the page is known only when all rows were asked for.
-func walkHuffman(src []byte, n, from, to int, visit func(s *huffmanStream, at, m int)) (rest []byte, err error) {
-	s := huffmanStreams.Get().(*huffmanStream)
-	defer s.release()
-	if err := s.open(src, n); err != nil || from >= to {
-		return nil, err
+// walk decodes at least the rows [from, to) of a page of n values that was opened:
+// visit is to take the next m values, of row at and after it, with nextHuffman.
+// What follows the page is known only when all rows were asked for.
+func (s *huffmanStream) walk(n, from, to int, visit func(s *huffmanStream, at, m int)) (rest []byte, err error) {
+	if from >= to {
+		return nil, nil
 	}
 	part, last := 0, 0
 	if s.groups > 0 {
@@ -425,23 +423,41 @@ func (s *huffmanStream) nextLow(low *group, m int) {
 }
 
 // decodeHuffman decodes at least the rows [from, to) of the body of a huffman page
-// of n values to their places in dst; see walkHuffman.
+// of n values to their places in dst; see walk.
 func decodeHuffman[T word](dst []T, src []byte, n, from, to int) (_ []T, rest []byte, err error) {
-	if len(src) < (n+7)/8 {
-		return dst[:0], nil, malformed("huffman page has %d bytes for %d values", len(src), n)
+	s := huffmanStreams.Get().(*huffmanStream)
+	defer s.release()
+	if err := s.open(src, n); err != nil {
+		return dst[:0], nil, err
 	}
 	dst = grow(dst, n)
-	rest, err = walkHuffman(src, n, from, to, func(s *huffmanStream, at, m int) {
-		if m == groupSize {
-			nextHuffman(s, (*[groupSize]T)(dst[at:]), m)
-			return
+	if s.groups == 0 && to == n {
+		out := dst
+		for ; len(out) >= groupSize; out = out[groupSize:] {
+			nextHuffman(s, (*[groupSize]T)(out), groupSize)
 		}
-		var last [groupSize]T
-		nextHuffman(s, &last, m)
-		copy(dst[at:at+m], last[:])
-	})
+		nextRest(s, out)
+		rest, err = s.tokens.rest()
+	} else {
+		rest, err = s.walk(n, from, to, func(s *huffmanStream, at, m int) {
+			if m == groupSize {
+				nextHuffman(s, (*[groupSize]T)(dst[at:]), m)
+			} else {
+				nextRest(s, dst[at:at+m])
+			}
+		})
+	}
 	if err != nil {
 		return dst[:0], nil, err
 	}
 	return dst, rest, nil
+}
+
+// nextRest decodes the values behind the last whole group.
+func nextRest[T word](s *huffmanStream, dst []T) {
+	if len(dst) > 0 {
+		var last [groupSize]T
+		nextHuffman(s, &last, len(dst))
+		copy(dst, last[:])
+	}
 }

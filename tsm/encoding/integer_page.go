@@ -136,30 +136,30 @@ func openWords(src []byte, n int) (s wordStream, err error) {
 	return s, nil
 }
 
-// next decodes the next group into dst and returns how many values it has; what
+// nextWords decodes the next group into dst and returns how many values it has; what
 // lies behind them in dst is undefined.
-func (s *wordStream) next(dst *group) (m int, err error) {
+func nextWords[T word](s *wordStream, dst *[groupSize]T) (m int, err error) {
 	m = min(s.left, groupSize)
 	s.left -= m
 	switch s.codec {
 	case Constant:
 		for i := range dst {
-			dst[i] = s.prev
+			dst[i] = T(s.prev)
 		}
 	case Linear:
 		v := s.prev
 		for i := range dst {
 			v += s.delta
-			dst[i] = v
+			dst[i] = T(v)
 		}
 		s.prev = v
 	case Raw:
 		for i := range m {
-			dst[i] = binary.LittleEndian.Uint64(s.src[8*i:])
+			dst[i] = T(binary.LittleEndian.Uint64(s.src[8*i:]))
 		}
 		s.src = s.src[8*m:]
 	default:
-		return m, s.nextPacked(dst, m)
+		return m, nextPacked(s, dst, m)
 	}
 	return m, nil
 }

@@ -172,7 +172,8 @@ func (s *wordStream) openPacked() bool {
 	return ok
 }
 
-func (s *wordStream) nextPacked(dst *group, m int) error {
+// nextPacked decodes the next m values of a packed page.
+func nextPacked[T word](s *wordStream, dst *[groupSize]T, m int) error {
 	if len(s.src) == 0 || s.src[0] > 64 {
 		return malformed("width of a group, %d values before the end", s.left+m)
 	}
@@ -181,27 +182,28 @@ func (s *wordStream) nextPacked(dst *group, m int) error {
 	if !ok || len(rest) < packedLen(m, width) {
 		return malformed("group of %d values of %d bits is cut off", m, width)
 	}
-	unpackGroup(dst, rest, m, width)
+	var g group
+	unpackGroup(&g, rest, m, width)
 	s.src = rest[packedLen(m, width):]
 	base := uint64(least)
 	switch s.order {
 	case 0:
-		for i := range dst {
-			dst[i] += base
+		for i, r := range g {
+			dst[i] = T(r + base)
 		}
 	case 1:
 		v := s.prev
-		for i := range dst {
-			v += dst[i] + base
-			dst[i] = v
+		for i, r := range g {
+			v += r + base
+			dst[i] = T(v)
 		}
 		s.prev = v
 	default:
 		v, d := s.prev, s.delta
-		for i := range dst {
-			d += dst[i] + base
+		for i, r := range g {
+			d += r + base
 			v += d
-			dst[i] = v
+			dst[i] = T(v)
 		}
 		s.prev, s.delta = v, d
 	}

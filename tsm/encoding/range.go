@@ -100,22 +100,19 @@ func decodeStream[T word](dst []T, src []byte, n, from, to int) (_ []T, rest []b
 	if from >= to && n > 0 {
 		return dst, nil, nil
 	}
-	var g group
-	for at := groupSize * s.skip(from/groupSize); at < to; at += groupSize {
-		m, err := s.next(&g)
+	at := groupSize * s.skip(from/groupSize)
+	for ; at < to && at+groupSize <= n; at += groupSize {
+		if _, err := nextWords(&s, (*[groupSize]T)(dst[at:])); err != nil {
+			return dst[:0], nil, err
+		}
+	}
+	if at < to {
+		var last [groupSize]T
+		m, err := nextWords(&s, &last)
 		if err != nil {
 			return dst[:0], nil, err
 		}
-		if m == groupSize {
-			d := dst[at : at+groupSize : at+groupSize]
-			for i := range d {
-				d[i] = T(g[i])
-			}
-			continue
-		}
-		for i, v := range g[:m] {
-			dst[at+i] = T(v)
-		}
+		copy(dst[at:at+m], last[:])
 	}
 	if to < n {
 		return dst, nil, nil
