@@ -57,6 +57,11 @@ func (w *windows) acrossChange(t, start, end int64) (int64, int64) {
 		}
 		return t, start
 	}
+	if behind, _, _ := w.shifted(end); t >= end && behind > start { // t lies between the window and another one
+		if start = end; behind <= t {
+			start = behind
+		}
+	}
 	edge := end - modulo(end, step)
 	for edge < end+reach {
 		next, _, _ := w.shifted(max(edge, end))
