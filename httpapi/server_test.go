@@ -143,7 +143,7 @@ func TestTricklingBodyIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 400 || !strings.Contains(string(body), "the body is too slow") {
+	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "the body is too slow") {
 		t.Errorf("got %s %s", resp.Status, body)
 	}
 	if got := h.Statistics().SlowBodies; got.Count != 1 {

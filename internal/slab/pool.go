@@ -45,7 +45,7 @@ func (p *Pool) Kept() int64 {
 func (p *Pool) Trim() {
 	p.mu.Lock()
 	n := min(p.least, len(p.free))
-	rest := append(p.ready, p.free[:n]...)
+	rest := append(p.ready, p.free[:n]...) //nolint:gocritic // p.ready is given up
 	p.free, p.ready = append(p.free[:0], p.free[n:]...), nil
 	p.least = len(p.free)
 	p.mu.Unlock()
@@ -58,7 +58,7 @@ func (p *Pool) Trim() {
 // they are given back when their arena is freed.
 func (p *Pool) Close() {
 	p.mu.Lock()
-	free := append(p.free, p.ready...)
+	free := append(p.free, p.ready...) //nolint:gocritic // both lists are given up
 	p.free, p.ready, p.limit = nil, nil, 0
 	p.mu.Unlock()
 	for _, b := range free {

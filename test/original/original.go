@@ -48,7 +48,7 @@ func Start(t *testing.T) string {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = <-ended
+		<-ended //nolint:errcheck // it was killed
 		log.Close()
 	})
 	url := "http://" + address
