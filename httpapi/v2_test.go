@@ -400,6 +400,10 @@ func TestUsersAndSessions(t *testing.T) {
 	if me() != 200 {
 		t.Error("a session that is used ends")
 	}
+	w = h.ask("PUT", "/api/v2/me/password", `{"password":"another"}`, "Cookie", cookie.Name+"="+cookie.Value)
+	if w.Code != 403 || me() != 200 {
+		t.Errorf("a session changes the password without the old one: %d", w.Code)
+	}
 	h.walk(t, basic("rd", "pw-rd"), []step{{"PUT", "/api/v2/me/password", `{"password":"another"}`, 204, nil, nil}})
 	if me() != 401 {
 		t.Error("a session outlives the password")

@@ -70,10 +70,12 @@ func (h *Handler) serveMe(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, me)
 }
 
-// serveMyPassword is PUT /api/v2/me/password. A token is not enough to change the password of its owner.
+// serveMyPassword is PUT /api/v2/me/password. The old password is the one that the request itself was sent with: neither
+// a token nor a session nor a signed name, which others may have got hold of, is enough to change it.
 func (h *Handler) serveMyPassword(w http.ResponseWriter, r *http.Request) {
 	u := h.userOf(r)
-	if u == nil || u.Token() != nil {
+	c, sent := requestCredentials(r)
+	if u == nil || u.Token() != nil || !sent || c.kind != passwordCredentials {
 		writeFailureV2(w, *forbidden("a password is changed by its user, with the old one", ""))
 		return
 	}
