@@ -24,35 +24,40 @@ func parseParameters(s string) url.Values {
 }
 
 // requestForm returns the parameters of the body and those given, of the URL; those
-// of the body first. Bodies of other types than forms are not looked at. A file part
-// named q stands for the parameter.
+// of the body first. Bodies of other types than forms are not looked at. A body that
+// is statements, or a file part named q, stands for the parameter q where there is none.
 func (b *bodyReader) requestForm(w http.ResponseWriter, r *http.Request, parameters url.Values) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		return parameters, nil
 	}
 	form := url.Values{}
-	if err := b.bodyForm(w, r, form); err != nil {
+	statements, err := b.bodyForm(w, r, form)
+	if err != nil {
 		return nil, err
 	}
 	for key, values := range parameters {
 		form[key] = append(form[key], values...)
 	}
+	if statements != "" && strings.TrimSpace(form.Get("q")) == "" {
+		form.Set("q", statements)
+	}
 	return form, nil
 }
 
-func (b *bodyReader) bodyForm(w http.ResponseWriter, r *http.Request, form url.Values) error {
+// bodyForm adds the fields of a body to form and returns the statements that it has besides.
+func (b *bodyReader) bodyForm(w http.ResponseWriter, r *http.Request, form url.Values) (statements string, err error) {
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return nil
+		return "", nil
 	}
 	switch kind {
 	case "application/x-www-form-urlencoded", "application/vnd.influxql", "multipart/form-data":
 	default:
-		return nil
+		return "", nil
 	}
 	content, err := b.read(w, r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer content.release()
 	switch kind {
@@ -60,26 +65,24 @@ func (b *bodyReader) bodyForm(w http.ResponseWriter, r *http.Request, form url.V
 		for key, values := range parseParameters(string(content.data)) {
 			form[key] = values
 		}
+		return "", nil
 	case "application/vnd.influxql":
-		form.Set("q", string(content.data))
-	default:
-		return multipartForm(string(content.data), parameters["boundary"], form)
+		return string(content.data), nil
 	}
-	return nil
+	return multipartForm(string(content.data), parameters["boundary"], form)
 }
 
-// multipartForm adds the fields of a multipart body to form. Files other than
-// q are passed over.
-func multipartForm(content, boundary string, form url.Values) error {
+// multipartForm adds the fields of a multipart body to form and returns the last file named q. Other files are
+// passed over.
+func multipartForm(content, boundary string, form url.Values) (file string, err error) {
 	parts := multipart.NewReader(strings.NewReader(content), boundary)
-	var file string
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			break
+			return file, nil
 		}
 		if err != nil {
-			return fmt.Errorf("read multipart form: %w", err)
+			return "", fmt.Errorf("read multipart form: %w", err)
 		}
 		name := part.FormName()
 		if name == "" || part.FileName() != "" && name != "q" {
@@ -87,7 +90,7 @@ func multipartForm(content, boundary string, form url.Values) error {
 		}
 		value, err := io.ReadAll(part)
 		if err != nil {
-			return fmt.Errorf("read multipart form: field %q: %w", name, err)
+			return "", fmt.Errorf("read multipart form: field %q: %w", name, err)
 		}
 		if part.FileName() != "" {
 			file = string(value)
@@ -95,8 +98,4 @@ func multipartForm(content, boundary string, form url.Values) error {
 		}
 		form.Add(name, string(value))
 	}
-	if file != "" && strings.TrimSpace(form.Get("q")) == "" {
-		form.Set("q", file)
-	}
-	return nil
 }

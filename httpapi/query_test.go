@@ -104,6 +104,8 @@ func TestQueryParameters(t *testing.T) {
 		{"semicolons in a form", "POST", "/query", "q=a;b;", form, query.Request{Text: "a;b;"}},
 		{"multipart", "POST", "/query", fields, fieldsType, query.Request{Text: "SELECT 1", Database: "d"}},
 		{"multipart file", "POST", "/query", file, fileType, query.Request{Text: "SELECT 1", Database: "d"}},
+		{"q of the URL before a file", "POST", "/query?q=SELECT+2", file, fileType, query.Request{Text: "SELECT 2", Database: "d"}},
+		{"q of the URL before statements", "POST", "/query?q=SELECT+2", "SELECT 1", "application/vnd.influxql", query.Request{Text: "SELECT 2"}},
 		{"influxql body", "POST", "/query?db=d", "SELECT 1", "application/vnd.influxql", query.Request{Text: "SELECT 1", Database: "d"}},
 		{"chunked", "GET", "/query?q=a&chunked=true", "", "", query.Request{Text: "a", ReadOnly: true, ChunkSize: 10000}},
 		{"chunk size", "GET", "/query?q=a&chunked=true&chunk_size=7", "", "", query.Request{Text: "a", ReadOnly: true, ChunkSize: 7}},
