@@ -89,3 +89,44 @@ func TestOpenAPIReferences(t *testing.T) {
 		ids[id[1]] = true
 	}
 }
+
+// plainScalarFault returns what in a line of YAML keeps readers from taking a text without quotation marks as it
+// stands: a second colon with a blank behind it, or the beginning of a comment. Empty when there is nothing.
+func plainScalarFault(line string) string {
+	line = regexp.MustCompile(`"(\\.|[^"\\])*"|'[^']*'`).ReplaceAllString(line, "''")
+	if strings.HasPrefix(strings.TrimSpace(line), "#") {
+		return ""
+	}
+	if strings.Contains(line, " #") {
+		return "a comment"
+	}
+	pieces := regexp.MustCompile(`[{}\[\],]`).Split(line, -1)
+	for _, piece := range pieces {
+		if strings.Count(piece+" ", ": ") > 1 {
+			return "two colons"
+		}
+	}
+	return ""
+}
+
+// TestOpenAPIPlainScalars finds texts for which programs cannot read the document: it is YAML, where those with a colon
+// in them need quotation marks.
+func TestOpenAPIPlainScalars(t *testing.T) {
+	for line, fault := range map[string]string{
+		`      summary: Labels of a bucket: none`:        "two colons",
+		`        "200": {description: gone: for ever}`:   "two colons",
+		`  summary: all # but this`:                      "a comment",
+		`        "200": {description: "gone: for ever"}`: "",
+		`  schema: {$ref: "#/components/schemas/A"}`:     "",
+		`# version: 1: 2`:                                "",
+	} {
+		if got := plainScalarFault(line); got != fault {
+			t.Errorf("%s: found %q, want %q", line, got, fault)
+		}
+	}
+	for i, line := range strings.Split(string(openAPI), "\n") {
+		if fault := plainScalarFault(line); fault != "" {
+			t.Errorf("openapi.yaml:%d: %s without quotation marks: %s", i+1, fault, strings.TrimSpace(line))
+		}
+	}
+}
