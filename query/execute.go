@@ -94,6 +94,10 @@ func (r *statementRun) sendSeries(stmt influxql.Statement, rows []*Series, messa
 		follows = false
 	}
 	if r.req.ChunkSize > 0 {
+		switch stmt.(type) {
+		case *influxql.ShowSeriesStatement, *influxql.ShowFieldKeysStatement: // 1.x answers them by a SELECT
+			rows = chunkTexts(rows, r.req.ChunkSize)
+		}
 		for len(rows) > 1 {
 			if err := r.send(&Result{Series: rows[:1], Partial: follows}); err != nil {
 				return err
@@ -102,4 +106,28 @@ func (r *statementRun) sendSeries(stmt influxql.Statement, rows []*Series, messa
 		}
 	}
 	return r.send(&Result{Series: rows, Messages: messages})
+}
+
+// chunkTexts cuts series that hold nothing but texts, one in every row, into series of at most so many rows.
+func chunkTexts(series []*Series, most int) []*Series {
+	chunks := make([]*Series, 0, len(series))
+	for _, s := range series {
+		for from := 0; from == 0 || from < s.Rows; from += most {
+			to := min(from+min(most, s.Rows), s.Rows)
+			part := *s
+			part.Rows, part.Continued, part.Partial = to-from, from > 0, to < s.Rows
+			part.Values = make([]Column, len(s.Values))
+			for i := range s.Values {
+				part.Values[i] = s.Values[i]
+				if s.Values[i].Strings != nil {
+					part.Values[i].Strings = s.Values[i].Strings[from:to]
+				}
+			}
+			chunks = append(chunks, &part)
+			if most > s.Rows-from {
+				break // adding it again might overflow
+			}
+		}
+	}
+	return chunks
 }
