@@ -90,12 +90,47 @@ func TestOpenAPIReferences(t *testing.T) {
 	}
 }
 
+// TestOpenAPIRefusals checks that each operation that asks who sends a request tells that it may refuse, and that the
+// server may not be ready.
+func TestOpenAPIRefusals(t *testing.T) {
+	_, paths, _ := strings.Cut(string(openAPI), "\npaths:\n")
+	paths, _, _ = strings.Cut(paths, "\ncomponents:\n")
+	operations := map[string]string{}
+	path, key := "", ""
+	for _, line := range strings.Split(paths, "\n") {
+		switch name := strings.TrimSuffix(strings.TrimSpace(line), ":"); len(line) - len(strings.TrimLeft(line, " ")) {
+		case 2:
+			path = name
+		case 4:
+			key = strings.ToUpper(name) + " " + path
+		default:
+			operations[key] += line + "\n"
+		}
+	}
+	parameter := regexp.MustCompile(`:(\w+)`)
+	for _, e := range newHouse(t).Endpoints() {
+		if e.Permission == Public {
+			continue
+		}
+		key := e.Method + " " + parameter.ReplaceAllString(strings.ReplaceAll(e.Path, "/*", "/{profile}"), "{$1}")
+		for _, status := range []string{"401", "429", "503"} {
+			if !strings.Contains(operations[key], `        "`+status+`":`) {
+				t.Errorf("openapi.yaml: %s does not tell of status %s", key, status)
+			}
+		}
+	}
+}
+
 // plainScalarFault returns what in a line of YAML keeps readers from taking a text without quotation marks as it
-// stands: a second colon with a blank behind it, or the beginning of a comment. Empty when there is nothing.
+// stands: a second colon with a blank behind it, the beginning of a comment, a word that is a boolean to some of them.
+// Empty when there is nothing.
 func plainScalarFault(line string) string {
 	line = regexp.MustCompile(`"(\\.|[^"\\])*"|'[^']*'`).ReplaceAllString(line, "''")
 	if strings.HasPrefix(strings.TrimSpace(line), "#") {
 		return ""
+	}
+	if regexp.MustCompile(`: (yes|no|on|off)\b[,} ]*$`).MatchString(line) {
+		return "a boolean"
 	}
 	if strings.Contains(line, " #") {
 		return "a comment"
@@ -115,6 +150,8 @@ func TestOpenAPIPlainScalars(t *testing.T) {
 	for line, fault := range map[string]string{
 		`      summary: Labels of a bucket: none`:        "two colons",
 		`        "200": {description: gone: for ever}`:   "two colons",
+		`        "204": {description: yes}`:              "a boolean",
+		`        "204": {description: "yes"}`:            "",
 		`  summary: all # but this`:                      "a comment",
 		`        "200": {description: "gone: for ever"}`: "",
 		`  schema: {$ref: "#/components/schemas/A"}`:     "",
