@@ -92,7 +92,8 @@ func TestQuery(t *testing.T) {
 		}
 		io.WriteString(w, `{"results":[{"series":[{"name":"cpu","columns":["time","a","host","b"],"values":[[1,2,"x",null],[2,null,"y",0.5],[3,true,"z",-1]]}]}]}`)
 	})
-	report, err := Query(t.Context(), c, spec, QueryOptions{Types: []string{"lastpoint", "high-cpu-1"}, Count: 10, Workers: 2})
+	// One worker: with two, the answer to the first question may be one of those that fail.
+	report, err := Query(t.Context(), c, spec, QueryOptions{Types: []string{"lastpoint", "high-cpu-1"}, Count: 10, Workers: 1})
 	if err != nil || len(report.Types) != 2 {
 		t.Fatalf("%+v, %v", report, err)
 	}

@@ -186,7 +186,7 @@ func tagValueRows(byName map[string]tagValueLists, limit, offset int) []*Series 
 		}
 		from, to := min(max(offset, 0), total), total
 		if limit > 0 {
-			to = min(from+limit, total)
+			to = min(addCounts(from, limit), total)
 		}
 		if from == to {
 			continue
